@@ -1,0 +1,2 @@
+export { formatRate, parseRate, RateError } from './rate.ts';
+export { createTokenBucket, type TokenBucket } from './token-bucket.ts';

@@ -1,0 +1,62 @@
+/**
+ * What the swarm state machine is told and what it orders: one union each way. Bytes never enter;
+ * the shell stores a block and reports it, the core names a block and the shell sends it.
+ */
+import type { PieceSet } from './piece-set.ts';
+
+export type PeerId = string;
+/** One connection, numbered by the shell. A pair that feeds each other has two. */
+export type LinkId = number;
+
+export interface Block {
+  piece: number;
+  /** Offset in the piece, bytes. */
+  offset: number;
+  length: number;
+}
+
+export interface LinkInfo {
+  link: LinkId;
+  peer: PeerId;
+  /** We may ask this peer for blocks here (we dialled, or the peer is a foreign client). */
+  canRequest: boolean;
+  /** The peer may ask us here. */
+  canServe: boolean;
+  /** The remote seeds: it wants to know what we hold, to send each piece once. */
+  remoteIsSeeder: boolean;
+  /** Largest block both sides take, bytes. */
+  blockBytes: number;
+}
+
+export type SwarmEvent =
+  /** The tracker knows the hashes of pieces below `count`: these may be asked for. */
+  | { type: 'hashesKnown'; count: number }
+  | { type: 'neighbours'; peers: PeerId[] }
+  | { type: 'dialFailed'; peer: PeerId }
+  | ({ type: 'connected' } & LinkInfo)
+  | { type: 'disconnected'; link: LinkId }
+  | { type: 'peerHas'; link: LinkId; piece: number }
+  | { type: 'peerHolds'; link: LinkId; pieces: PieceSet }
+  | ({ type: 'blockReceived'; link: LinkId } & Block)
+  | ({ type: 'blockRejected'; link: LinkId } & Block)
+  | { type: 'pieceVerified'; piece: number; ok: boolean }
+  | ({ type: 'blockRequested'; link: LinkId } & Block)
+  /** Bytes that may be asked for in this call; unused ones are the shell's again. */
+  | { type: 'budget'; bytes: number }
+  | { type: 'wake' };
+
+export type CloseReason = 'complete' | 'bad piece' | 'blocked' | 'request out of range' | 'not a downloader' | 'piece out of range';
+
+export type SwarmEffect =
+  | { type: 'dial'; peer: PeerId }
+  | ({ type: 'request'; link: LinkId } & Block)
+  | ({ type: 'cancel'; link: LinkId } & Block)
+  | ({ type: 'serve'; link: LinkId } & Block)
+  | ({ type: 'reject'; link: LinkId } & Block)
+  /** The whole set at the start of a link: bitfield, have all or have none. */
+  | { type: 'announceSet'; link: LinkId; pieces: PieceSet }
+  | { type: 'announce'; link: LinkId; piece: number }
+  /** All blocks are there: hash, write, then report `pieceVerified`. */
+  | { type: 'verify'; piece: number }
+  | { type: 'close'; link: LinkId; reason: CloseReason }
+  | { type: 'complete' };

@@ -1,0 +1,87 @@
+/**
+ * One link of a swarm and its pipeline: what was asked, how fast it answers, when it has gone
+ * silent. Requests are pipelined by time, so that 1 Mbit/s and 10 Gbit/s both run full.
+ */
+import type { Block, LinkInfo } from './events.ts';
+import { PieceSet } from './piece-set.ts';
+
+export interface Link extends LinkInfo {
+  /** What the remote has announced. */
+  readonly have: PieceSet;
+  /** Blocks asked for and not yet answered, by `blockKey`. */
+  readonly asked: Map<string, Block>;
+  askedBytes: number;
+  bytesPerSecond: number;
+  lastBlockAt: number;
+  measuredFrom: number;
+  measuredBytes: number;
+  /** Nothing of what it has can be asked now; cleared when that may have changed. */
+  exhausted: boolean;
+  /** Went silent: one block at a time until it answers again. */
+  snubbed: boolean;
+}
+
+/** How much of its own rate is asked ahead. */
+const PIPELINE_MS = 300;
+const MAX_PIPELINE_BYTES = 32 * 1024 * 1024;
+const MEASURE_MS = 200;
+const SILENT_MS = 5000;
+
+export function createLink(info: LinkInfo, pieceCount: number, now: number): Link {
+  return {
+    ...info,
+    have: new PieceSet(pieceCount),
+    asked: new Map(),
+    askedBytes: 0,
+    bytesPerSecond: 0,
+    lastBlockAt: now,
+    measuredFrom: now,
+    measuredBytes: 0,
+    exhausted: false,
+    snubbed: false,
+  };
+}
+
+export function blockKey(block: Block): string {
+  return `${block.piece}:${block.offset}`;
+}
+
+export function noteAsked(link: Link, block: Block, now: number): void {
+  if (link.asked.size === 0) link.lastBlockAt = now;
+  link.asked.set(blockKey(block), block);
+  link.askedBytes += block.length;
+}
+
+/** False when the link had not asked for it (any more). */
+export function forgetAsked(link: Link, block: Block): boolean {
+  if (!link.asked.delete(blockKey(block))) return false;
+  link.askedBytes -= block.length;
+  return true;
+}
+
+export function noteReceived(link: Link, block: Block, now: number): void {
+  link.lastBlockAt = now;
+  link.snubbed = false;
+  link.measuredBytes += block.length;
+  const elapsedMs = now - link.measuredFrom;
+  if (elapsedMs < MEASURE_MS) return;
+  const sample = (link.measuredBytes * 1000) / elapsedMs;
+  link.bytesPerSecond = link.bytesPerSecond === 0 ? sample : link.bytesPerSecond * 0.6 + sample * 0.4;
+  link.measuredFrom = now;
+  link.measuredBytes = 0;
+}
+
+/** True while one more block may be asked for: by the time the queue takes, at least two blocks. */
+export function hasRoom(link: Link): boolean {
+  if (link.snubbed) return link.asked.size === 0;
+  const target = Math.min(MAX_PIPELINE_BYTES, (link.bytesPerSecond * PIPELINE_MS) / 1000);
+  return link.askedBytes < Math.max(target, 2 * link.blockBytes);
+}
+
+/** When an unanswered link counts as silent; undefined while it owes nothing. */
+export function silentAt(link: Link): number | undefined {
+  if (link.asked.size === 0) return undefined;
+  const expectedMs = link.bytesPerSecond === 0 ? 0 : (4000 * link.blockBytes) / link.bytesPerSecond;
+  return link.lastBlockAt + Math.max(SILENT_MS, expectedMs);
+}
+

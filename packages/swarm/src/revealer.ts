@@ -1,0 +1,153 @@
+/**
+ * What a seeder lets each peer see, so that it sends every piece about once: it announces the
+ * least-sent pieces, a few at a time and different ones to each peer, and lets the peers spread
+ * them (BEP 16's idea). A peer that makes no progress otherwise is shown more. Decides only what
+ * to announce; a request for a piece that is held is always served.
+ */
+import type { LinkId } from './events.ts';
+import type { Link } from './links.ts';
+import type { PieceSet } from './piece-set.ts';
+
+interface Audience {
+  link: Link;
+  /** Shown and not yet announced back, with the time of showing. */
+  pending: Map<number, number>;
+  shown: Set<number>;
+  progressAt: number;
+}
+
+/** Shown ahead a peer: enough to keep its pipeline full while it announces back. */
+const AHEAD_BYTES = 1024 * 1024;
+const STARVED_MS = 1000;
+
+export class Revealer {
+  readonly #audiences = new Map<LinkId, Audience>();
+  /** Peers that hold a piece or have been shown it: how often it is out. */
+  readonly #out: Uint16Array;
+  readonly #held: PieceSet;
+  readonly #ahead: number;
+  readonly #random: () => number;
+  /** How long a shown piece takes to come back as a have; patience grows with it. */
+  #roundTripMs = 0;
+
+  constructor(held: PieceSet, pieceLength: number, random: () => number) {
+    this.#held = held;
+    this.#out = new Uint16Array(held.length);
+    this.#ahead = Math.max(2, Math.ceil(AHEAD_BYTES / pieceLength));
+    this.#random = random;
+  }
+
+  join(link: Link, now: number): void {
+    this.#audiences.set(link.link, { link, pending: new Map(), shown: new Set(), progressAt: now });
+  }
+
+  leave(linkId: LinkId): void {
+    const audience = this.#audiences.get(linkId);
+    if (audience === undefined) return;
+    this.#audiences.delete(linkId);
+    for (const piece of audience.link.have) this.#count(piece, -1);
+    for (const piece of audience.pending.keys()) this.#count(piece, -1);
+  }
+
+  /** The peer announced a piece that it did not have before. */
+  noteHave(linkId: LinkId, piece: number, now: number): void {
+    const audience = this.#audiences.get(linkId);
+    if (audience === undefined) return;
+    audience.progressAt = now;
+    const shownAt = audience.pending.get(piece);
+    if (shownAt === undefined) return this.#count(piece, 1);
+    audience.pending.delete(piece);
+    const tookMs = now - shownAt;
+    this.#roundTripMs = this.#roundTripMs === 0 ? tookMs : this.#roundTripMs * 0.9 + tookMs * 0.1;
+  }
+
+  /** Pieces to announce now, link by link. */
+  reveal(now: number): { link: LinkId; piece: number }[] {
+    const reveals: { link: LinkId; piece: number }[] = [];
+    for (const audience of this.#audiences.values()) this.#expire(audience, now);
+    const fresh = this.#freshPieces();
+    // Round robin, one piece a turn: a scarce fresh piece must not all go to the first peer.
+    let dealt = true;
+    while (dealt && fresh.length > 0) {
+      dealt = false;
+      for (const audience of this.#audiences.values()) {
+        if (audience.link.have.complete || audience.pending.size >= this.#ahead) continue;
+        const piece = takeFirst(fresh, (candidate) => !audience.link.have.has(candidate) && !audience.shown.has(candidate));
+        if (piece === undefined) continue;
+        this.#show(audience, piece, now);
+        reveals.push({ link: audience.link.link, piece });
+        dealt = true;
+      }
+    }
+    for (const audience of this.#audiences.values()) {
+      const piece = this.#pieceForStarved(audience, now);
+      if (piece === undefined) continue;
+      this.#show(audience, piece, now);
+      audience.progressAt = now;
+      reveals.push({ link: audience.link.link, piece });
+    }
+    return reveals;
+  }
+
+  /** A while without progress is patience enough; undefined when nobody waits. */
+  nextWakeup(): number | undefined {
+    let next: number | undefined;
+    for (const { link, progressAt } of this.#audiences.values())
+      if (!link.have.complete && (next === undefined || progressAt < next)) next = progressAt;
+    return next === undefined ? undefined : next + this.#patienceMs();
+  }
+
+  #patienceMs(): number {
+    return Math.max(STARVED_MS, 4 * this.#roundTripMs);
+  }
+
+  /** Held pieces that are out nowhere, in random order. */
+  #freshPieces(): number[] {
+    const fresh: number[] = [];
+    for (const piece of this.#held) if (this.#out[piece] === 0) fresh.push(piece);
+    for (let index = fresh.length - 1; index > 0; index--) {
+      const other = Math.floor(this.#random() * (index + 1));
+      [fresh[index], fresh[other]] = [fresh[other] as number, fresh[index] as number];
+    }
+    return fresh;
+  }
+
+  /** A peer that sits on a shown piece must not keep it from the others. */
+  #expire(audience: Audience, now: number): void {
+    for (const [piece, shownAt] of audience.pending) {
+      if (now - shownAt < 4 * this.#patienceMs()) break;
+      audience.pending.delete(piece);
+      this.#count(piece, -1);
+    }
+  }
+
+  #pieceForStarved(audience: Audience, now: number): number | undefined {
+    if (audience.link.have.complete || now - audience.progressAt < this.#patienceMs()) return undefined;
+    let best: number | undefined;
+    for (const piece of this.#held) {
+      if (audience.link.have.has(piece) || audience.shown.has(piece)) continue;
+      if (best === undefined || (this.#out[piece] ?? 0) < (this.#out[best] ?? 0)) best = piece;
+    }
+    return best;
+  }
+
+  #show(audience: Audience, piece: number, now: number): void {
+    audience.shown.add(piece);
+    audience.pending.set(piece, now);
+    this.#count(piece, 1);
+  }
+
+  #count(piece: number, by: number): void {
+    this.#out[piece] = (this.#out[piece] ?? 0) + by;
+  }
+}
+
+function takeFirst(from: number[], suits: (piece: number) => boolean): number | undefined {
+  for (let index = from.length - 1; index >= 0; index--) {
+    const piece = from[index] as number;
+    if (!suits(piece)) continue;
+    from.splice(index, 1);
+    return piece;
+  }
+  return undefined;
+}
