@@ -1,7 +1,7 @@
 /**
  * Who knows whom in one swarm: a symmetric random graph of bounded degree, kept by the tracker.
- * A newcomer is linked to members that still have room; when none has, to random ones, so that
- * nobody stands alone. Decides nothing about zones yet.
+ * In a small swarm everyone knows everyone; later a newcomer picks half the degree at random and
+ * is picked for the other half. Decides nothing about zones.
  */
 
 export interface NeighbourGraph {
@@ -14,6 +14,7 @@ export interface NeighbourGraph {
 }
 
 export interface NeighbourGraphOptions {
+  /** Links a member on average; none has more than twice as many. */
   degree: number;
   random: () => number;
 }
@@ -34,9 +35,10 @@ export function createNeighbourGraph(options: NeighbourGraphOptions): NeighbourG
       const existing = links.get(peerId);
       if (existing !== undefined) return [...existing];
       const others = [...links.keys()];
-      const roomy = others.filter((other) => (links.get(other)?.size ?? 0) < options.degree);
+      const roomy = others.filter((other) => (links.get(other)?.size ?? 0) < 2 * options.degree);
+      const wanted = others.length <= options.degree ? others.length : Math.ceil(options.degree / 2);
       links.set(peerId, new Set());
-      for (const other of sample(roomy.length > 0 ? roomy : others, options)) link(peerId, other);
+      for (const other of sample(roomy, wanted, options.random)) link(peerId, other);
       return [...(links.get(peerId) ?? [])];
     },
     remove(peerId) {
@@ -51,13 +53,13 @@ export function createNeighbourGraph(options: NeighbourGraphOptions): NeighbourG
   };
 }
 
-/** At most `degree` of them, by a partial Fisher–Yates shuffle. */
-function sample(peerIds: string[], { degree, random }: NeighbourGraphOptions): string[] {
+/** At most `wanted` of them, by a partial Fisher–Yates shuffle. */
+function sample(peerIds: string[], wanted: number, random: () => number): string[] {
   const pool = [...peerIds];
-  const wanted = Math.min(degree, pool.length);
-  for (let index = 0; index < wanted; index++) {
+  const count = Math.min(wanted, pool.length);
+  for (let index = 0; index < count; index++) {
     const other = index + Math.floor(random() * (pool.length - index));
     [pool[index], pool[other]] = [pool[other] as string, pool[index] as string];
   }
-  return pool.slice(0, wanted);
+  return pool.slice(0, count);
 }
