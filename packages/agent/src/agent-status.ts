@@ -1,0 +1,28 @@
+/** What an agent says of itself: the control API's answer and the demo's picture. */
+import type { AgentRole, ImageReport, SessionError } from '@shoal/tracker/client';
+
+export interface BlobStatus {
+  digest: string;
+  size: number;
+  pieces: number;
+  heldPieces: number;
+  connections: number;
+  wastedBytes: number;
+}
+
+export interface AgentStatus {
+  name: string;
+  peerId: string;
+  version: string;
+  role: AgentRole | undefined;
+  tracker: { url: string; state: 'connecting' | 'connected' | 'disconnected' | 'refused'; error?: SessionError };
+  peerPort: number;
+  connections: number;
+  /** Why peer connections ended, counted. */
+  closeReasons: Record<string, number>;
+  /** Blob bytes since the start of this process. */
+  traffic: { sentBytes: number; receivedBytes: number; originBytes: number };
+  limits: { uploadBytesPerSecond: number | null; downloadBytesPerSecond: number | null };
+  blobs: BlobStatus[];
+  jobs: { jobId: string; images: ImageReport[] }[];
+}

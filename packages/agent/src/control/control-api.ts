@@ -1,0 +1,54 @@
+/**
+ * The agent's control API: what `shoal status` asks and how the agent is stopped where there is no
+ * SIGTERM. On loopback, behind a token file that only this account can read.
+ */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fastify, { type FastifyInstance } from 'fastify';
+import { AgentError } from '../errors.ts';
+import type { AgentStatus } from '../agent-status.ts';
+
+export interface ControlApiOptions {
+  host: string;
+  port: number;
+  dataDir: string;
+  status(): AgentStatus;
+  onStop(): void;
+}
+
+export interface ControlApi {
+  port: number;
+  close(): Promise<void>;
+}
+
+export const CONTROL_TOKEN_FILE = 'control.token';
+
+export async function openControlApi(options: ControlApiOptions): Promise<ControlApi> {
+  const token = randomBytes(32).toString('base64url');
+  await writeFile(join(options.dataDir, CONTROL_TOKEN_FILE), token, { mode: 0o600 });
+  const app = fastify({ forceCloseConnections: true });
+  requireToken(app, token);
+  app.get('/v1/status', () => options.status());
+  app.post('/v1/stop', async () => {
+    setImmediate(options.onStop);
+    return { stopping: true };
+  });
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new AgentError('PORT_IN_USE', `${options.host}:${options.port}; set control.port to a free one`);
+  }
+  return { port: (app.server.address() as { port: number }).port, close: () => app.close() };
+}
+
+function requireToken(app: FastifyInstance, token: string): void {
+  const expected = Buffer.from(`Bearer ${token}`);
+  app.addHook('onRequest', async (request, reply) => {
+    const given = Buffer.from(request.headers.authorization ?? '');
+    if (given.length === expected.length && timingSafeEqual(given, expected)) return;
+    const error = { code: 'UNAUTHORIZED', text: `send the token of ${CONTROL_TOKEN_FILE} in the agent's data folder`, retryable: false };
+    await reply.status(401).send({ error });
+  });
+}

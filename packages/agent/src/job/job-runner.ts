@@ -1,0 +1,160 @@
+/**
+ * Carries out the jobs the tracker sends: for each image fetches what this host lacks and hands it
+ * over, and reports how far it is. A job that is sent again goes on where it is. Decides the order
+ * of images (one load at a time) and how many blobs are fetched at once.
+ */
+import type { AgentMessage, ImageReport, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
+import pLimit from 'p-limit';
+import type { Logger } from 'pino';
+import { AgentError, toSessionError } from '../errors.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import type { Swarms } from '../swarm/swarms.ts';
+import type { ImageExit } from './image-exit.ts';
+import { type ParsedImage, parseJobImage } from './job-image.ts';
+
+export interface JobRunnerOptions {
+  swarms: Swarms;
+  store: BlobStore;
+  exit: ImageExit;
+  logger: Logger;
+  send(message: AgentMessage): void;
+  peerName(peerId: string): string;
+}
+
+interface Job {
+  id: string;
+  images: ImageRun[];
+  abort: AbortController;
+}
+
+interface ImageRun {
+  report: ImageReport;
+  /** Blobs this image waits for, with what peers had sent of each before. */
+  wanted: { image: ParsedImage; before: Map<string, Map<string, number>> } | undefined;
+}
+
+const BLOBS_AT_ONCE = 4;
+const TOP_FEEDERS = 8;
+
+export class JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #jobs = new Map<string, Job>();
+  readonly #blobs = pLimit(BLOBS_AT_ONCE);
+  readonly #exits = pLimit(1);
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Starts a job, or reports again one that runs or ran. */
+  start({ jobId, images }: TrackerMessageOf<'job'>): void {
+    const known = this.#jobs.get(jobId);
+    if (known !== undefined && known.images.every(({ report }) => report.state !== 'failed')) return this.#send(known);
+    const job: Job = { id: jobId, abort: new AbortController(), images: images.map((image) => ({ report: emptyReport(image.reference), wanted: undefined })) };
+    this.#jobs.set(jobId, job);
+    images.forEach((image, index) => {
+      void this.#run(job, job.images[index] as ImageRun, image);
+    });
+  }
+
+  closed({ jobId }: TrackerMessageOf<'jobClosed'>): void {
+    this.#jobs.get(jobId)?.abort.abort(new AgentError('ABORTED', 'the job was closed'));
+    this.#jobs.delete(jobId);
+  }
+
+  /** Reports of running jobs; called a few times a second. */
+  report(): void {
+    for (const job of this.#jobs.values()) {
+      const running = job.images.filter(({ report }) => report.state === 'fetching' || report.state === 'loading');
+      if (running.length === 0) continue;
+      for (const run of running) this.#measure(run);
+      this.#send(job);
+    }
+  }
+
+  reports(): { jobId: string; images: ImageReport[] }[] {
+    return [...this.#jobs.values()].map(({ id, images }) => ({ jobId: id, images: images.map(({ report }) => report) }));
+  }
+
+  stop(): void {
+    for (const { abort } of this.#jobs.values()) abort.abort(new AgentError('ABORTED', 'the agent is stopping'));
+  }
+
+  async #run(job: Job, run: ImageRun, jobImage: JobImage): Promise<void> {
+    const { logger } = this.#options;
+    const { signal } = job.abort;
+    try {
+      const image = parseJobImage(jobImage);
+      run.report.imageBytes = image.imageBytes;
+      await this.#fetch(job, run, image);
+      await this.#exits(() => this.#handOver(run, image, signal));
+      run.report.state = 'ready';
+      logger.info({ event: 'image ready', reference: image.text, jobId: job.id, exit: run.report.exit }, 'image ready');
+    } catch (error) {
+      if (signal.aborted) return;
+      run.report.state = 'failed';
+      run.report.error = toSessionError(error);
+      logger.error({ event: 'image failed', jobId: job.id, code: run.report.error.code, untrusted: run.report.error.text }, 'image failed');
+    }
+    this.#measure(run);
+    this.#send(job);
+  }
+
+  async #fetch(job: Job, run: ImageRun, image: ParsedImage): Promise<void> {
+    const { exit, store, swarms } = this.#options;
+    const missing = await exit.missing(image, job.abort.signal);
+    run.report.wantedBytes = missing.reduce((sum, layer) => sum + layer.size, 0);
+    run.report.resumedBytes = missing.reduce((sum, layer) => sum + (store.get(layer.digest)?.bytesHeld() ?? 0), 0);
+    const before = new Map(missing.map(({ digest }) => [digest as string, new Map(swarms.runnerOf(digest)?.receivedFrom)]));
+    run.wanted = { image: { ...image, layers: missing }, before };
+    await Promise.all(missing.map(({ digest }) => this.#blobs(() => whileNotAborted(swarms.fetch(digest, job.id), job.abort.signal))));
+  }
+
+  async #handOver(run: ImageRun, image: ParsedImage, signal: AbortSignal): Promise<void> {
+    const { exit, store } = this.#options;
+    run.report.state = 'loading';
+    const readBlob = (digest: string): AsyncIterable<Uint8Array> => {
+      const blob = store.list().find((candidate) => candidate.digest === digest);
+      if (blob?.complete) return blob.bytes();
+      throw new AgentError('STORE_FAILED', `${digest} is not on disk any more; run the job again`);
+    };
+    const onProgress = (archiveBytes: number): void => {
+      run.report.archiveBytes = archiveBytes;
+    };
+    Object.assign(run.report, await exit.handOver(image, readBlob, { signal, onProgress }));
+  }
+
+  #measure({ report, wanted }: ImageRun): void {
+    if (wanted === undefined) return;
+    const { store, swarms, peerName } = this.#options;
+    const feeders = new Map<string, number>();
+    report.haveBytes = 0;
+    for (const { digest } of wanted.image.layers) {
+      report.haveBytes += store.get(digest)?.bytesHeld() ?? 0;
+      for (const [peerId, bytes] of swarms.runnerOf(digest)?.receivedFrom ?? [])
+        feeders.set(peerId, (feeders.get(peerId) ?? 0) + bytes - (wanted.before.get(digest)?.get(peerId) ?? 0));
+    }
+    report.peerBytes = [...feeders.values()].reduce((sum, bytes) => sum + bytes, 0);
+    report.feeders = [...feeders]
+      .filter(([, bytes]) => bytes > 0)
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, TOP_FEEDERS)
+      .map(([peerId, bytes]) => ({ name: peerName(peerId), bytes }));
+  }
+
+  #send({ id, images }: Job): void {
+    this.#options.send({ type: 'report', jobId: id, images: images.map(({ report }) => report) });
+  }
+}
+
+function emptyReport(reference: string): ImageReport {
+  return { reference, state: 'fetching', imageBytes: 0, wantedBytes: 0, haveBytes: 0, peerBytes: 0, resumedBytes: 0, archiveBytes: 0, feeders: [] };
+}
+
+function whileNotAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    work.then(resolve, reject);
+  });
+}

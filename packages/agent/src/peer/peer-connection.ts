@@ -1,0 +1,124 @@
+/**
+ * One TCP connection to a peer: admission first, then messages to its swarm and blocks from it.
+ * Closes with a named reason at the first thing that is wrong. Decides nothing about pieces.
+ */
+import type { Socket } from 'node:net';
+import type { Block } from '@shoal/swarm';
+import { createDecoder, encodeMessage, encodePieceHeader, MAX_BLOCK_BYTES, PIECE_HEADER_BYTES, type WireEvent, type WireMessage } from '@shoal/wire';
+import { Admission, type AdmissionOptions, type AdmittedPeer, type SwarmCredentials } from './admission.ts';
+
+/** The swarm's side of its connections. */
+export interface LinkHandler extends SwarmCredentials {
+  readonly pieceCount: number;
+  onOpen(connection: PeerConnection): void;
+  onEvent(connection: PeerConnection, event: WireEvent): void;
+  onClosed(connection: PeerConnection): void;
+}
+
+export interface ConnectionOptions extends Omit<AdmissionOptions, 'findSwarm'> {
+  socket: Socket;
+  findHandler(swarmId: string): LinkHandler | undefined;
+  /** Also called when the peer was never admitted. */
+  onEnd(connection: PeerConnection, reason: string): void;
+}
+
+const ADMISSION_MS = 10_000;
+/** A bitfield of 400,000 pieces, or an extended handshake with its ticket. */
+const MAX_MESSAGE_BYTES = 64 * 1024;
+/** More than this waiting in the socket: the peer reads too slowly to be sent more. */
+const SEND_BUFFER_BYTES = 1024 * 1024;
+
+let connectionCount = 0;
+
+export class PeerConnection {
+  readonly id = ++connectionCount;
+  readonly direction: 'out' | 'in';
+  peer: AdmittedPeer | undefined;
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #admission: Admission;
+  readonly #decoder;
+  readonly #timer: NodeJS.Timeout;
+  #handler: LinkHandler | undefined;
+  #ended = false;
+
+  constructor(options: ConnectionOptions) {
+    this.direction = options.direction;
+    this.#options = options;
+    this.#socket = options.socket;
+    this.#decoder = createDecoder({
+      pieceCount: (swarmId) => this.#findHandler(swarmId)?.pieceCount,
+      maxBlockBytes: MAX_BLOCK_BYTES,
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+    });
+    this.#admission = new Admission({ ...options, findSwarm: (swarmId) => this.#findHandler(swarmId) });
+    this.#timer = setTimeout(() => this.close('admission took too long'), ADMISSION_MS);
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => this.#received(chunk));
+    socket.on('error', (error) => this.close(`connection: ${(error as NodeJS.ErrnoException).code ?? error.message}`));
+    socket.on('close', () => this.close('closed by the peer'));
+  }
+
+  /** Dialling side: says the first word. */
+  open(handler: LinkHandler): void {
+    this.#handler = handler;
+    this.#socket.write(this.#admission.open(handler));
+  }
+
+  send(...messages: WireMessage[]): void {
+    if (this.#ended) return;
+    this.#socket.cork();
+    for (const message of messages) this.#socket.write(encodeMessage(message));
+    this.#socket.uncork();
+  }
+
+  /** False while the peer has not read what it was sent before. */
+  get canSendBlock(): boolean {
+    return !this.#ended && this.#socket.writableLength < SEND_BUFFER_BYTES;
+  }
+
+  onceDrained(then: () => void): void {
+    this.#socket.once('drain', then);
+  }
+
+  /** `frame` has `PIECE_HEADER_BYTES` free in front of the block's bytes. */
+  sendBlock(block: Block, frame: Buffer): void {
+    if (this.#ended) return;
+    encodePieceHeader(block).copy(frame, 0, 0, PIECE_HEADER_BYTES);
+    this.#socket.write(frame);
+  }
+
+  close(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#socket.destroy();
+    if (this.peer !== undefined) this.#handler?.onClosed(this);
+    this.#options.onEnd(this, reason);
+  }
+
+  #findHandler(swarmId: string): LinkHandler | undefined {
+    if (this.direction === 'in') this.#handler = this.#options.findHandler(swarmId);
+    return this.#handler;
+  }
+
+  #received(chunk: Buffer): void {
+    for (const event of this.#decoder.push(chunk)) {
+      if (this.#ended) return;
+      if (event.type === 'violation') return this.close(event.reason);
+      if (this.peer === undefined) this.#admit(event);
+      else if (event.type !== 'keepAlive') this.#handler?.onEvent(this, event);
+    }
+  }
+
+  #admit(event: WireEvent): void {
+    const step = this.#admission.handle(event);
+    for (const bytes of step.send) this.#socket.write(bytes);
+    if (step.refused !== undefined) return this.close(step.refused);
+    if (step.admitted === undefined) return;
+    clearTimeout(this.#timer);
+    this.peer = step.admitted;
+    this.#handler?.onOpen(this);
+  }
+}

@@ -1,0 +1,90 @@
+/** The agent's peer port: accepts peers and dials them. Counts why connections ended. */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Neighbour } from '@shoal/tracker/client';
+import type { Logger } from 'pino';
+import { AgentError } from '../errors.ts';
+import type { Identity } from '../identity.ts';
+import { type LinkHandler, PeerConnection } from './peer-connection.ts';
+
+export interface PeerPortOptions {
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  identity: Identity;
+  version: string;
+  logger: Logger;
+  findHandler(swarmId: string): LinkHandler | undefined;
+}
+
+export interface PeerPort {
+  readonly port: number;
+  /** Why connections ended, counted. */
+  readonly closeReasons: ReadonlyMap<string, number>;
+  readonly connectionCount: number;
+  dial(neighbour: Neighbour, handler: LinkHandler, onFailed: () => void): void;
+  close(): Promise<void>;
+}
+
+/** Beyond this a stranger who only connects is refused, not kept. */
+const MAX_CONNECTIONS = 4000;
+const DIAL_MS = 5000;
+
+export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> {
+  const { identity, version, logger, findHandler } = options;
+  const connections = new Set<PeerConnection>();
+  const closeReasons = new Map<string, number>();
+
+  const wrap = (socket: Socket, direction: 'out' | 'in', dialled?: { peerId: string; onFailed: () => void }): PeerConnection => {
+    const connection = new PeerConnection({
+      socket,
+      direction,
+      identity,
+      version,
+      expectedPeerId: dialled?.peerId,
+      nowSeconds: () => Date.now() / 1000,
+      findHandler,
+      onEnd(ended, reason) {
+        connections.delete(ended);
+        closeReasons.set(reason, (closeReasons.get(reason) ?? 0) + 1);
+        logger.debug({ event: 'peer closed', direction, remote: socket.remoteAddress, reason }, 'peer connection closed');
+        if (ended.peer === undefined) dialled?.onFailed();
+      },
+    });
+    connections.add(connection);
+    return connection;
+  };
+
+  const server = await listen(options, (socket) => wrap(socket, 'in'));
+  return {
+    port: (server.address() as { port: number }).port,
+    closeReasons,
+    get connectionCount() {
+      return connections.size;
+    },
+    dial({ peerId, host, port }, handler, onFailed) {
+      const socket = connect({ host, port, timeout: DIAL_MS });
+      socket.once('timeout', () => socket.destroy(new Error('no answer')));
+      const connection = wrap(socket, 'out', { peerId, onFailed });
+      socket.once('connect', () => {
+        socket.setTimeout(0);
+        connection.open(handler);
+      });
+    },
+    close() {
+      for (const connection of [...connections]) connection.close('agent stops');
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function listen({ host, port }: PeerPortOptions, onSocket: (socket: Socket) => void): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ noDelay: true }, onSocket);
+    server.maxConnections = MAX_CONNECTIONS;
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      reject(taken ? new AgentError('PORT_IN_USE', `${host}:${port}; set peer.port to a free one`) : error);
+    });
+    server.listen(port, host, () => resolve(server));
+  });
+}

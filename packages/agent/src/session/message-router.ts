@@ -1,0 +1,55 @@
+/** Hands each message of the tracker to the part that acts on it. A message that fails is logged, never fatal. */
+import type { TrackerMessage } from '@shoal/tracker/client';
+import type { Logger } from 'pino';
+import { toSessionError } from '../errors.ts';
+import type { JobRunner } from '../job/job-runner.ts';
+import type { Swarms } from '../swarm/swarms.ts';
+import type { Seeding } from './seeding.ts';
+import type { AgentSessionState } from './session-state.ts';
+
+export interface RouterOptions {
+  state: AgentSessionState;
+  swarms: Swarms;
+  jobs: JobRunner;
+  seeding: Seeding;
+  logger: Logger;
+}
+
+export function createMessageRouter(options: RouterOptions): (message: TrackerMessage) => void {
+  return (message) => {
+    void route(message, options).catch((error: unknown) => {
+      const { code, text } = toSessionError(error);
+      options.logger.error({ event: 'message failed', type: message.type, code, untrusted: text }, 'a message of the tracker could not be acted on');
+    });
+  };
+}
+
+async function route(message: TrackerMessage, { state, swarms, jobs, seeding }: RouterOptions): Promise<void> {
+  switch (message.type) {
+    case 'welcome':
+      state.role = message.role;
+      state.trackerKeyRaw = Buffer.from(message.trackerKey, 'base64url');
+      return swarms.sayAll();
+    case 'joined':
+      return swarms.joined(message);
+    case 'joinRefused':
+      return swarms.joinRefused(message);
+    case 'neighbours':
+      return swarms.neighbours(message);
+    case 'hashes':
+      return swarms.hashes(message);
+    case 'ticket':
+      return swarms.ticket(message);
+    case 'retract':
+      return swarms.retract(message);
+    case 'seed':
+      return seeding.seed(message);
+    case 'job':
+      return jobs.start(message);
+    case 'jobClosed':
+      return jobs.closed(message);
+    case 'challenge':
+    case 'refused':
+      return; // the session's own
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * The seeder role: on the tracker's order reads a blob from its registry once and feeds its swarm.
+ * One reading a blob at a time; a failed one is told to the tracker, which decides on another try.
+ */
+import type { ImageSource } from '@shoal/registry';
+import type { AgentMessage, TrackerMessageOf } from '@shoal/tracker/client';
+import type { Logger } from 'pino';
+import { AgentError, toSessionError } from '../errors.ts';
+import type { PieceMemory } from '../store/piece-memory.ts';
+import type { DownloadScheduler } from '../swarm/download-scheduler.ts';
+import { readOrigin } from '../swarm/origin-reader.ts';
+import type { Swarms } from '../swarm/swarms.ts';
+
+export interface SeedingOptions {
+  swarms: Swarms;
+  memory: PieceMemory;
+  downloads: DownloadScheduler;
+  logger: Logger;
+  send(message: AgentMessage): void;
+  openSource: ((registry: string) => Promise<ImageSource>) | undefined;
+}
+
+export interface Seeding {
+  /** Blob bytes read from registries by this process. */
+  readonly originBytes: number;
+  seed(message: TrackerMessageOf<'seed'>): Promise<void>;
+  stop(): void;
+}
+
+export function createSeeding({ swarms, memory, downloads, logger, send, openSource }: SeedingOptions): Seeding {
+  const reading = new Set<string>();
+  const abort = new AbortController();
+  let originBytes = 0;
+
+  const read = async (message: TrackerMessageOf<'seed'>): Promise<void> => {
+    const { source: seed, swarm, digest } = message;
+    const runner = await swarms.seed(message);
+    if (openSource === undefined) throw new AgentError('NO_SOURCE', `${seed.registry}; start the agent with registries it may read`);
+    const source = await openSource(seed.registry);
+    logger.info({ event: 'seeding', digest, registry: seed.registry }, 'reading a blob from its registry');
+    const onBytes = (bytes: number): void => {
+      originBytes += bytes;
+    };
+    try {
+      await readOrigin({ runner, source, seed, memory, downloads, send, onBytes, signal: abort.signal });
+    } catch (error) {
+      if (toSessionError(error).code === 'DIGEST_MISMATCH') await swarms.drop(runner);
+      throw error;
+    } finally {
+      await source.close();
+    }
+    swarms.reportHave();
+    logger.info({ event: 'seeded', digest, swarm }, 'a blob is read, hashed and published');
+  };
+
+  return {
+    get originBytes() {
+      return originBytes;
+    },
+    async seed(message) {
+      if (reading.has(message.swarm)) return;
+      reading.add(message.swarm);
+      try {
+        await read(message);
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        const failure = toSessionError(error);
+        logger.error({ event: 'seeding failed', digest: message.digest, code: failure.code, untrusted: failure.text }, 'a blob could not be read from its registry');
+        send({ type: 'seedFailed', swarm: message.swarm, error: failure });
+      } finally {
+        reading.delete(message.swarm);
+      }
+    },
+    stop: () => abort.abort(new AgentError('ABORTED', 'the agent is stopping')),
+  };
+}

@@ -1,0 +1,57 @@
+/** Gathers what an agent says of itself. Reads only. */
+import type { AgentOptions } from '../agent.ts';
+import type { AgentStatus } from '../agent-status.ts';
+import type { Identity } from '../identity.ts';
+import type { JobRunner } from '../job/job-runner.ts';
+import type { PeerPort } from '../peer/peer-port.ts';
+import type { UploadScheduler } from '../peer/upload-scheduler.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import type { Swarms } from '../swarm/swarms.ts';
+import type { Seeding } from './seeding.ts';
+import type { AgentSessionState } from './session-state.ts';
+
+export interface StatusParts {
+  options: AgentOptions;
+  identity: Identity;
+  state: AgentSessionState;
+  store: BlobStore;
+  swarms: Swarms;
+  jobs: JobRunner;
+  uploads: UploadScheduler;
+  seeding: Seeding;
+  peers: PeerPort;
+}
+
+export function createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers }: StatusParts): () => AgentStatus {
+  const rate = (bytesPerSecond: number): number | null => (Number.isFinite(bytesPerSecond) ? bytesPerSecond : null);
+  return () => ({
+    name: options.name,
+    peerId: identity.peerId,
+    version: options.version,
+    role: state.role,
+    tracker: { url: options.tracker.url, state: state.connection, error: state.error },
+    peerPort: peers.port,
+    connections: peers.connectionCount,
+    closeReasons: Object.fromEntries(peers.closeReasons),
+    traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
+    limits: {
+      uploadBytesPerSecond: rate(options.limits.uploadBytesPerSecond),
+      downloadBytesPerSecond: rate(options.limits.downloadBytesPerSecond),
+    },
+    blobs: store.list().map((blob) => ({
+      digest: blob.digest,
+      size: blob.size,
+      pieces: blob.held.length,
+      heldPieces: blob.held.count,
+      connections: swarms.runnerOf(blob.digest)?.connectionCount ?? 0,
+      wastedBytes: swarms.runnerOf(blob.digest)?.wastedBytes ?? 0,
+    })),
+    jobs: jobs.reports(),
+  });
+}
+
+function receivedBytes(swarms: Swarms): number {
+  let bytes = 0;
+  for (const { receivedFrom } of swarms.runners) for (const received of receivedFrom.values()) bytes += received;
+  return bytes;
+}

@@ -1,0 +1,218 @@
+/**
+ * One blob on disk: a data file of the blob's size and a map of the pieces that are verified. Data
+ * reaches the disk before the map that claims it. One owner a blob; who asks what is not decided here.
+ */
+import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Digest } from '@shoal/oci';
+import { PieceSet, pieceCount, pieceSize } from '@shoal/swarm';
+import { AgentError, toStoreError } from '../errors.ts';
+import { encodePieceMap, type PieceMap } from './piece-map.ts';
+import type { PieceWorkers } from './piece-workers.ts';
+import { replaceFile, retryWhileHeld } from './replace-file.ts';
+
+export interface BlobFacts {
+  digest: Digest;
+  size: number;
+  pieceLength: number;
+}
+
+const HASH_BYTES = 32;
+const FLUSH_MS = 300;
+/** Left free for the rest of the host. */
+const SPARE_BYTES = 64 * 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
+
+export class BlobFile implements BlobFacts {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly pieceLength: number;
+  readonly held: PieceSet;
+  readonly path: string;
+  #hashes: Buffer;
+  readonly #file: FileHandle;
+  readonly #workers: PieceWorkers;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  private constructor(path: string, map: PieceMap, file: FileHandle, workers: PieceWorkers) {
+    this.path = path;
+    this.digest = map.digest;
+    this.size = map.size;
+    this.pieceLength = map.pieceLength;
+    this.#hashes = map.hashes;
+    this.held = new PieceSet(pieceCount(map.size, map.pieceLength), map.held);
+    this.#file = file;
+    this.#workers = workers;
+  }
+
+  /** A new blob: needs its size free, then takes the whole length at once (sparse). */
+  static async create(path: string, facts: BlobFacts, workers: PieceWorkers): Promise<BlobFile> {
+    try {
+      await requireSpace(path, facts.size);
+      const file = await open(path, 'w+', 0o600);
+      await file.truncate(facts.size);
+      const held = Buffer.alloc(Math.ceil(pieceCount(facts.size, facts.pieceLength) / 8));
+      return new BlobFile(path, { ...facts, hashes: Buffer.alloc(0), held, clean: false }, file, workers);
+    } catch (error) {
+      throw toStoreError(error, path);
+    }
+  }
+
+  /** A blob found at start. After an unclean stop every claimed piece is read and hashed again. */
+  static async open(path: string, map: PieceMap, workers: PieceWorkers): Promise<BlobFile> {
+    const file = await open(path, 'r+');
+    const blob = new BlobFile(path, map, file, workers);
+    const { size } = await file.stat();
+    if (size !== map.size) blob.#forgetAll();
+    else if (!map.clean) await blob.#recheck();
+    blob.#markUnclean();
+    return blob;
+  }
+
+  get complete(): boolean {
+    return this.held.complete;
+  }
+
+  /** The known prefix of piece hashes, n × 32 bytes. */
+  get hashes(): Buffer {
+    return this.#hashes;
+  }
+
+  get hashCount(): number {
+    return this.#hashes.length / HASH_BYTES;
+  }
+
+  hashOf(piece: number): string | undefined {
+    return piece < this.hashCount ? this.#hashes.toString('hex', piece * HASH_BYTES, (piece + 1) * HASH_BYTES) : undefined;
+  }
+
+  /** Appends hashes; overlaps are fine, a gap is not and is ignored. Returns the count known now. */
+  addHashes(first: number, hashes: Uint8Array): number {
+    const overlap = this.hashCount - first;
+    if (overlap < 0 || hashes.length / HASH_BYTES <= overlap) return this.hashCount;
+    this.#hashes = Buffer.concat([this.#hashes, hashes.subarray(overlap * HASH_BYTES)]);
+    return this.hashCount;
+  }
+
+  bytesHeld(): number {
+    let bytes = this.held.count * this.pieceLength;
+    const last = this.held.length - 1;
+    if (last >= 0 && this.held.has(last)) bytes -= this.pieceLength - pieceSize(last, this.size, this.pieceLength);
+    return bytes;
+  }
+
+  /** Hashes and writes a received piece; false when it is not what its hash says (and is not written). */
+  async storePiece(piece: number, memory: SharedArrayBuffer): Promise<boolean> {
+    const expected = this.hashOf(piece);
+    if (expected === undefined) throw new AgentError('INTERNAL', `piece ${piece} came before its hash`);
+    const hash = await this.#store(piece, memory, expected);
+    if (hash !== expected) return false;
+    this.#claim(piece);
+    return true;
+  }
+
+  /** Hashes and writes a piece read from the origin, whose hash nobody knew; returns the hash. */
+  async storeOriginPiece(piece: number, memory: SharedArrayBuffer): Promise<Buffer> {
+    const hash = Buffer.from(await this.#store(piece, memory, this.hashOf(piece)), 'hex');
+    const expected = this.hashOf(piece);
+    if (expected !== undefined && expected !== hash.toString('hex'))
+      throw new AgentError('DIGEST_MISMATCH', `${this.digest} is not what it was when it was read before`);
+    this.addHashes(piece, hash);
+    this.#claim(piece);
+    return hash;
+  }
+
+  async read(position: number, target: Uint8Array): Promise<void> {
+    for (let done = 0; done < target.length; ) {
+      const { bytesRead } = await this.#file.read(target, done, target.length - done, position + done);
+      if (bytesRead === 0) throw new AgentError('STORE_FAILED', `${this.path} ends early`);
+      done += bytesRead;
+    }
+  }
+
+  /** The blob from its start, once complete. */
+  async *bytes(): AsyncGenerator<Uint8Array> {
+    for (let position = 0; position < this.size; position += READ_BYTES) {
+      const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, this.size - position));
+      await this.read(position, chunk);
+      yield chunk;
+    }
+  }
+
+  /** Flushes and writes a map that says so. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#flushTimer);
+    await this.#flushing;
+    await this.#flush(true).catch(() => {}); // an unclean map only costs a check at the next start
+    await this.#file.close();
+  }
+
+  async remove(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#flushTimer);
+    await this.#flushing;
+    await this.#file.close();
+    await retryWhileHeld(() => rm(mapPath(this.path), { force: true }));
+    await retryWhileHeld(() => rm(this.path, { force: true }));
+  }
+
+  async #store(piece: number, memory: SharedArrayBuffer, expected: string | undefined): Promise<string> {
+    const length = pieceSize(piece, this.size, this.pieceLength);
+    try {
+      return await this.#workers.run({ kind: 'store', memory, length, fd: this.#file.fd, position: piece * this.pieceLength, expected });
+    } catch (error) {
+      throw toStoreError(error, this.path);
+    }
+  }
+
+  #claim(piece: number): void {
+    this.held.add(piece);
+    if (this.#flushTimer !== undefined || this.#closed) return;
+    this.#flushTimer = setTimeout(() => {
+      this.#flushTimer = undefined;
+      // A failed flush loses no data: the pieces are only fetched again after a crash.
+      this.#flushing = this.#flushing.then(() => this.#flush(false)).catch(() => {});
+    }, FLUSH_MS);
+  }
+
+  async #flush(clean: boolean): Promise<void> {
+    const map = { digest: this.digest, size: this.size, pieceLength: this.pieceLength, hashes: this.#hashes, clean };
+    const held = Buffer.from(this.held.bits);
+    await this.#file.datasync();
+    await replaceFile(mapPath(this.path), encodePieceMap({ ...map, held }));
+  }
+
+  /** From now on a crash must not find a map that says "clean". */
+  #markUnclean(): void {
+    this.#flushing = this.#flush(false).catch(() => {});
+  }
+
+  #forgetAll(): void {
+    for (const piece of [...this.held]) this.held.delete(piece);
+  }
+
+  async #recheck(): Promise<void> {
+    await Promise.all(
+      [...this.held].map(async (piece) => {
+        const length = pieceSize(piece, this.size, this.pieceLength);
+        const hash = await this.#workers.run({ kind: 'check', fd: this.#file.fd, position: piece * this.pieceLength, length });
+        if (hash !== this.hashOf(piece)) this.held.delete(piece);
+      }),
+    );
+  }
+}
+
+export function mapPath(dataPath: string): string {
+  return `${dataPath}.map`;
+}
+
+async function requireSpace(path: string, size: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(path));
+  const freeBytes = bavail * bsize;
+  if (freeBytes < size + SPARE_BYTES)
+    throw new AgentError('DISK_FULL', `${dirname(path)} has ${freeBytes} bytes free, the blob needs ${size} and ${SPARE_BYTES} to spare; free space and run the job again`);
+}

@@ -1,0 +1,46 @@
+/**
+ * A hashing worker: SHA-256 of a piece in shared memory and its positional write, or of a piece on
+ * disk. Blocking calls are right here: the thread has nothing else to do. Decides nothing.
+ */
+import { createHash } from 'node:crypto';
+import { readSync, writeSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+import type { PieceTask, PieceTaskResult } from './piece-workers.ts';
+
+const READ_BYTES = 1024 * 1024;
+
+function carryOut(task: PieceTask): string {
+  if (task.kind === 'check') return hashOnDisk(task.fd, task.position, task.length);
+  const piece = new Uint8Array(task.memory, 0, task.length);
+  const hash = createHash('sha256').update(piece).digest('hex');
+  // A piece that is not what it should be never touches the disk.
+  if (task.expected === undefined || task.expected === hash) writeWhole(task.fd, piece, task.position);
+  return hash;
+}
+
+function writeWhole(fd: number, piece: Uint8Array, position: number): void {
+  for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done, piece.length - done, position + done);
+}
+
+function hashOnDisk(fd: number, position: number, length: number): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, length));
+  for (let done = 0; done < length; ) {
+    const bytes = readSync(fd, buffer, 0, Math.min(buffer.length, length - done), position + done);
+    if (bytes === 0) break;
+    hash.update(buffer.subarray(0, bytes));
+    done += bytes;
+  }
+  return hash.digest('hex');
+}
+
+parentPort?.on('message', ({ id, task }: { id: number; task: PieceTask }) => {
+  let result: PieceTaskResult;
+  try {
+    result = { id, hash: carryOut(task) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    result = { id, error: { code: code ?? 'UNKNOWN', message } };
+  }
+  parentPort?.postMessage(result);
+});

@@ -1,0 +1,64 @@
+/**
+ * The pool of hashing workers of one agent: SHA-256 and disk writes happen there, off the main
+ * thread. Decides which worker takes a task (the one with least to do), nothing else.
+ */
+import { createRequire } from 'node:module';
+import { Worker } from 'node:worker_threads';
+import { AgentError } from '../errors.ts';
+
+export type PieceTask =
+  /** Hash the first `length` bytes of `memory`; write them unless they differ from `expected`. */
+  | { kind: 'store'; memory: SharedArrayBuffer; length: number; fd: number; position: number; expected?: string }
+  /** Hash `length` bytes on disk. */
+  | { kind: 'check'; fd: number; position: number; length: number };
+
+export type PieceTaskResult = { id: number; hash: string } | { id: number; error: { code: string; message: string } };
+
+export interface PieceWorkers {
+  /** The piece's SHA-256 in hex. Rejects with the system's error (`code`) when the disk fails. */
+  run(task: PieceTask): Promise<string>;
+  stop(): Promise<void>;
+}
+
+interface Lane {
+  worker: Worker;
+  waiting: Map<number, { resolve(hash: string): void; reject(error: Error): void }>;
+}
+
+/** By package name: found in dist whether this file runs compiled or from source in a test. */
+const WORKER_FILE = createRequire(import.meta.url).resolve('@shoal/agent/piece-worker');
+
+export function startPieceWorkers(count: number): PieceWorkers {
+  const lanes = Array.from({ length: count }, startLane);
+  let nextId = 0;
+  let stopped = false;
+  return {
+    run(task) {
+      if (stopped) return Promise.reject(new AgentError('ABORTED', 'the agent is stopping'));
+      const lane = lanes.reduce((least, other) => (other.waiting.size < least.waiting.size ? other : least));
+      const id = nextId++;
+      return new Promise((resolve, reject) => {
+        lane.waiting.set(id, { resolve, reject });
+        lane.worker.postMessage({ id, task });
+      });
+    },
+    async stop() {
+      stopped = true;
+      await Promise.all(lanes.map(({ worker }) => worker.terminate()));
+      for (const { waiting } of lanes)
+        for (const { reject } of waiting.values()) reject(new AgentError('ABORTED', 'the agent is stopping'));
+    },
+  };
+}
+
+function startLane(): Lane {
+  const lane: Lane = { worker: new Worker(WORKER_FILE), waiting: new Map() };
+  lane.worker.unref();
+  lane.worker.on('message', (result: PieceTaskResult) => {
+    const waiter = lane.waiting.get(result.id);
+    lane.waiting.delete(result.id);
+    if ('hash' in result) waiter?.resolve(result.hash);
+    else waiter?.reject(Object.assign(new Error(result.error.message), { code: result.error.code }));
+  });
+  return lane;
+}

@@ -1,0 +1,308 @@
+/**
+ * Runs one swarm: turns facts (messages, blocks, hashes, time) into events of the pure state
+ * machine and carries out its effects. Decides nothing itself.
+ */
+import type { KeyObject } from 'node:crypto';
+import type { Neighbour } from '@shoal/tracker/client';
+import { isWellFormedBitfield, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
+import type { WireEvent } from '@shoal/wire';
+import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
+import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
+import type { BlobFile } from '../store/blob-file.ts';
+import type { PieceMemory } from '../store/piece-memory.ts';
+import type { DownloadClient, DownloadScheduler } from './download-scheduler.ts';
+
+/** What all swarms of an agent share. */
+export interface SwarmContext {
+  trackerKey(): KeyObject;
+  uploads: UploadScheduler;
+  downloads: DownloadScheduler;
+  memory: PieceMemory;
+  blockBytes: number;
+  /** Monotonic milliseconds. */
+  now(): number;
+  random(): number;
+  dial(neighbour: Neighbour, handler: LinkHandler, onFailed: () => void): void;
+}
+
+export interface SwarmRunnerOptions {
+  swarmId: string;
+  blob: BlobFile;
+  role: 'seeder' | 'agent';
+  ticket: string;
+  context: SwarmContext;
+  onComplete(): void;
+  /** The disk failed: nothing more is asked for until `want` is called again. */
+  onFailed(error: unknown): void;
+}
+
+interface Receiving {
+  memory: SharedArrayBuffer;
+  bytes: Uint8Array;
+}
+
+/** The block that is just coming in on a connection. */
+interface Incoming {
+  piece: number;
+  offset: number;
+  length: number;
+  /** Undefined: nobody waits for it any more, its bytes are dropped. */
+  into: Receiving | undefined;
+}
+
+const WAKE_MS = 100;
+
+export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
+  readonly swarmId: string;
+  readonly blob: BlobFile;
+  readonly role: 'seeder' | 'agent';
+  /** Bytes received from each peer, by peer id; and those that nobody had asked for any more. */
+  readonly receivedFrom = new Map<string, number>();
+  wastedBytes = 0;
+  readonly neighbours = new Map<string, Neighbour>();
+  readonly #context: SwarmContext;
+  readonly #options: SwarmRunnerOptions;
+  readonly #swarm: Swarm;
+  readonly #links = new Map<number, PeerConnection>();
+  readonly #receiving = new Map<number, Receiving>();
+  readonly #incoming = new Map<number, Incoming>();
+  readonly #timer: NodeJS.Timeout;
+  #ticket: string;
+  #wanted = false;
+
+  constructor(options: SwarmRunnerOptions) {
+    const { swarmId, blob, role, context } = options;
+    this.#options = options;
+    this.swarmId = swarmId;
+    this.blob = blob;
+    this.role = role;
+    this.#ticket = options.ticket;
+    this.#context = context;
+    const { size, pieceLength, held } = blob;
+    this.#swarm = new Swarm({ size, pieceLength, role, held, random: context.random });
+    this.#timer = setInterval(() => this.#wake(), WAKE_MS);
+    this.#handle({ type: 'hashesKnown', count: blob.hashCount });
+  }
+
+  get pieceCount(): number {
+    return this.#swarm.held.length;
+  }
+
+  get blockBytes(): number {
+    return this.#context.blockBytes;
+  }
+
+  get connectionCount(): number {
+    return this.#links.size;
+  }
+
+  ticket(): string {
+    return this.#ticket;
+  }
+
+  setTicket(ticket: string): void {
+    this.#ticket = ticket;
+  }
+
+  trackerKey(): KeyObject {
+    return this.#context.trackerKey();
+  }
+
+  /** Starts or goes on downloading from the neighbours. */
+  want(neighbours: readonly Neighbour[]): void {
+    this.#wanted = true;
+    if (!this.#swarm.held.complete) this.#context.downloads.add(this);
+    this.addNeighbours(neighbours);
+  }
+
+  addNeighbours(neighbours: readonly Neighbour[]): void {
+    for (const neighbour of neighbours) this.neighbours.set(neighbour.peerId, neighbour);
+    if (this.#wanted) this.#handle({ type: 'neighbours', peers: [...this.neighbours.keys()] });
+  }
+
+  addHashes(first: number, hashes: Uint8Array): void {
+    this.#handle({ type: 'hashesKnown', count: this.blob.addHashes(first, hashes) });
+    this.#context.downloads.poke(this);
+  }
+
+  /** The seeder has read, hashed and written a piece of the origin. */
+  originPieceStored(piece: number): void {
+    this.#handle({ type: 'pieceVerified', piece, ok: true });
+  }
+
+  stop(reason: string): void {
+    this.#wanted = false;
+    clearInterval(this.#timer);
+    this.#context.downloads.remove(this);
+    for (const connection of [...this.#links.values()]) connection.close(reason);
+  }
+
+  request(budgetBytes: number): number {
+    const effects = this.#swarm.handle({ type: 'budget', bytes: budgetBytes }, this.#context.now());
+    let asked = 0;
+    for (const effect of effects) if (effect.type === 'request') asked += effect.length;
+    this.#carryOut(effects);
+    return asked;
+  }
+
+  async readBlock({ piece, offset }: { piece: number; offset: number }, target: Uint8Array): Promise<void> {
+    await this.blob.read(piece * this.blob.pieceLength + offset, target);
+  }
+
+  onOpen(connection: PeerConnection): void {
+    const { peer, direction, id } = connection;
+    if (peer === undefined) return;
+    if (direction === 'in' && peer.ticketRole === 'holder') return connection.close('holder may not receive');
+    this.#links.set(id, connection);
+    connection.send({ type: direction === 'in' ? 'unchoke' : 'interested' });
+    this.#handle({
+      type: 'connected',
+      link: id,
+      peer: peer.peerId,
+      canRequest: direction === 'out',
+      canServe: direction === 'in',
+      remoteIsSeeder: peer.ticketRole === 'seeder',
+      blockBytes: peer.blockBytes,
+    });
+  }
+
+  onClosed(connection: PeerConnection): void {
+    if (!this.#links.delete(connection.id)) return;
+    this.#incoming.delete(connection.id);
+    this.#context.uploads.remove(connection);
+    this.#handle({ type: 'disconnected', link: connection.id });
+  }
+
+  onEvent(connection: PeerConnection, event: WireEvent): void {
+    const link = connection.id;
+    switch (event.type) {
+      case 'blockStart':
+        this.#blockStart(link, event);
+        return;
+      case 'blockData':
+        return this.#blockData(connection, event);
+      case 'have':
+        return this.#handle({ type: 'peerHas', link, piece: event.piece });
+      case 'bitfield':
+        if (!isWellFormedBitfield(event.bits, this.pieceCount)) return connection.close('bad bitfield');
+        return this.#handle({ type: 'peerHolds', link, pieces: new PieceSet(this.pieceCount, event.bits) });
+      case 'haveAll': {
+        const all = new PieceSet(this.pieceCount);
+        all.addAll();
+        return this.#handle({ type: 'peerHolds', link, pieces: all });
+      }
+      case 'request':
+        return this.#handle({ ...event, type: 'blockRequested', link });
+      case 'cancel':
+        return this.#context.uploads.cancel(connection, event);
+      case 'reject':
+        return this.#handle({ ...event, type: 'blockRejected', link });
+      default:
+      // haveNone says nothing new; choking and interest are not used between agents, hints neither.
+    }
+  }
+
+  #blockStart(link: number, { piece, offset, length }: { piece: number; offset: number; length: number }): void {
+    const wanted = this.#swarm.wants(link, { piece, offset, length });
+    this.#incoming.set(link, { piece, offset, length, into: wanted ? this.#receivingOf(piece) : undefined });
+  }
+
+  #receivingOf(piece: number): Receiving {
+    let receiving = this.#receiving.get(piece);
+    if (receiving === undefined) {
+      const memory = this.#context.memory.take(this.blob.pieceLength);
+      receiving = { memory, bytes: new Uint8Array(memory) };
+      this.#receiving.set(piece, receiving);
+    }
+    return receiving;
+  }
+
+  #blockData(connection: PeerConnection, { bytes, at, last }: { bytes: Uint8Array; at: number; last: boolean }): void {
+    const incoming = this.#incoming.get(connection.id);
+    const peerId = connection.peer?.peerId;
+    if (incoming === undefined || peerId === undefined) return;
+    this.receivedFrom.set(peerId, (this.receivedFrom.get(peerId) ?? 0) + bytes.length);
+    const { piece, offset, length, into } = incoming;
+    // The piece may have been finished by another peer meanwhile; its memory is then not ours.
+    if (into === undefined || this.#receiving.get(piece) !== into) this.wastedBytes += bytes.length;
+    else into.bytes.set(bytes, offset + at);
+    if (!last) return;
+    this.#incoming.delete(connection.id);
+    if (into !== undefined && this.#receiving.get(piece) === into)
+      this.#handle({ type: 'blockReceived', link: connection.id, piece, offset, length });
+    this.#context.downloads.poke(this);
+  }
+
+  async #verify(piece: number): Promise<void> {
+    const receiving = this.#receiving.get(piece);
+    if (receiving === undefined) return;
+    this.#receiving.delete(piece);
+    try {
+      const ok = await this.blob.storePiece(piece, receiving.memory);
+      this.#handle({ type: 'pieceVerified', piece, ok });
+    } catch (error) {
+      this.#handle({ type: 'pieceLost', piece });
+      this.#wanted = false;
+      this.#context.downloads.remove(this);
+      this.#options.onFailed(error);
+    }
+    this.#context.memory.give(receiving.memory);
+    this.#context.downloads.poke(this);
+  }
+
+  #wake(): void {
+    const due = this.#swarm.nextWakeup();
+    if (due !== undefined && due <= this.#context.now()) this.#handle({ type: 'wake' });
+  }
+
+  #handle(event: SwarmEvent): void {
+    this.#carryOut(this.#swarm.handle(event, this.#context.now()));
+  }
+
+  #carryOut(effects: readonly SwarmEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'dial') this.#dial(effect.peer);
+      else if (effect.type === 'verify') void this.#verify(effect.piece);
+      else if (effect.type === 'complete') this.#complete();
+      else {
+        const connection = this.#links.get(effect.link);
+        if (connection !== undefined) this.#tell(connection, effect);
+      }
+    }
+  }
+
+  #tell(connection: PeerConnection, effect: Extract<SwarmEffect, { link: number }>): void {
+    switch (effect.type) {
+      case 'serve':
+        return this.#context.uploads.add(connection, effect, this);
+      case 'announce':
+        return connection.send({ type: 'have', piece: effect.piece });
+      case 'announceSet':
+        return connection.send(setMessage(effect.pieces));
+      case 'close':
+        return connection.close(effect.reason);
+      default: {
+        const { type, piece, offset, length } = effect;
+        return connection.send({ type, piece, offset, length });
+      }
+    }
+  }
+
+  #dial(peerId: string): void {
+    const failed = (): void => this.#handle({ type: 'dialFailed', peer: peerId });
+    const neighbour = this.neighbours.get(peerId);
+    if (neighbour === undefined || !this.#wanted) return failed();
+    this.#context.dial(neighbour, this, failed);
+  }
+
+  #complete(): void {
+    this.#context.downloads.remove(this);
+    this.#options.onComplete();
+  }
+}
+
+function setMessage(pieces: PieceSet) {
+  if (pieces.count === 0) return { type: 'haveNone' } as const;
+  if (pieces.complete) return { type: 'haveAll' } as const;
+  return { type: 'bitfield', bits: pieces.bits } as const;
+}

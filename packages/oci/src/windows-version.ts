@@ -1,0 +1,21 @@
+/**
+ * Windows versions as images carry them: `<major>.<minor>.<build>.<UBR>`. Decides whether an
+ * image's build suits a host's, by the rule of the Docker daemon: not above it.
+ */
+
+/** The third field of `10.0.20348.2113`; undefined when there is none. */
+export function windowsBuild(osVersion: string | undefined): number | undefined {
+  const build = osVersion?.split('.')[2];
+  return build !== undefined && /^\d{1,9}$/.test(build) ? Number(build) : undefined;
+}
+
+/** An image that does not say its build is let through, as moby's checkImageCompatibility does. */
+export function fitsWindowsBuild(imageOsVersion: string | undefined, hostBuild: number): boolean {
+  return (windowsBuild(imageOsVersion) ?? 0) <= hostBuild;
+}
+
+/** Same major, minor and build; the UBR is not compared. */
+export function sameWindowsBuild(imageOsVersion: string | undefined, hostOsVersion: string | undefined): boolean {
+  const prefix = hostOsVersion?.split('.').slice(0, 3).join('.');
+  return prefix !== undefined && (imageOsVersion === prefix || imageOsVersion?.startsWith(`${prefix}.`) === true);
+}
