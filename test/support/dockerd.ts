@@ -1,0 +1,81 @@
+/**
+ * A Docker Engine of a test's own: separate data, sockets and containerd namespace, no network.
+ *
+ * Needs root. Leaves no process, mount or file behind.
+ */
+
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cleanUpAfter, tempDir } from './cleanup.ts';
+import { run, startService } from './process.ts';
+import { findProgram } from './tools.ts';
+import { waitFor } from './wait.ts';
+
+export interface Dockerd {
+  /** Path of the unix socket. */
+  socket: string;
+  /** `unix://…`, as DOCKER_HOST has it. */
+  address: string;
+  pid: number;
+  /** Runs the docker CLI against this engine and returns its stdout. */
+  docker(...args: string[]): Promise<string>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+  /** SIGKILL: the engine is gone in the middle of what it does. */
+  kill(): Promise<void>;
+}
+
+const KILL_WAIT_MS = 10_000;
+
+/** Resolves when the engine answers. It picks overlay2 where that works, else vfs. */
+export async function startDockerd(): Promise<Dockerd> {
+  const folder = await tempDir('dockerd');
+  const socket = join(folder, 'docker.sock');
+  const address = `unix://${socket}`;
+  await mkdir(join(folder, 'cli'));
+  await writeFile(join(folder, 'daemon.json'), '{}');
+  cleanUpAfter(() => removeLeftovers(folder));
+  const service = startService(findProgram('dockerd') ?? 'dockerd', daemonArguments(folder, address));
+  const stop = async () => {
+    await service.stop();
+    await removeLeftovers(folder);
+  };
+  await service.line(/API listen on /, 60_000);
+  const env = { ...process.env, DOCKER_CONFIG: join(folder, 'cli'), DOCKER_HOST: address, DOCKER_CONTEXT: '' };
+  const docker = (...args: string[]) => run('docker', ['-H', address, ...args], { env });
+  return { socket, address, pid: service.pid, docker, stop, kill: service.kill };
+}
+
+function daemonArguments(folder: string, address: string): string[] {
+  // A machine's own containerd may be running and is then shared by every engine: keep apart by namespace.
+  const namespace = folder.split('/').at(-1) ?? 'shoal';
+  return [
+    ...['--config-file', join(folder, 'daemon.json'), '--host', address],
+    ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid')],
+    ...['--containerd-namespace', namespace, '--containerd-plugins-namespace', `${namespace}-plugins`],
+    ...['--bridge', 'none', '--iptables=false', '--ip6tables=false'],
+  ];
+}
+
+/** After a clean stop nothing is left but files; after a kill, containerd and mounts too. */
+async function removeLeftovers(folder: string): Promise<void> {
+  await endContainerd(folder);
+  for (const mount of await mountsUnder(folder)) await run('umount', ['--lazy', mount]).catch(() => {});
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function endContainerd(folder: string): Promise<void> {
+  const text = await readFile(join(folder, 'exec/containerd/containerd.pid'), 'utf8').catch(() => '');
+  const pid = Number(text);
+  const isOurs = async () => (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(folder);
+  if (!pid || !(await isOurs())) return;
+  process.kill(pid, 'SIGKILL');
+  await waitFor(`containerd ${pid} to end`, async () => !(await isOurs()), KILL_WAIT_MS);
+}
+
+/** Deepest first. */
+async function mountsUnder(folder: string): Promise<string[]> {
+  const table = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  const points = table.split('\n').map((line) => line.split(' ')[4] ?? '');
+  return points.filter((point) => point.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length);
+}

@@ -1,0 +1,67 @@
+/**
+ * Debian's docker-registry as the origin of a test, with what its access log says.
+ *
+ * One process on a free loopback port, storage in a folder of its own.
+ */
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tempDir } from './cleanup.ts';
+import { run, startService } from './process.ts';
+import { findProgram } from './tools.ts';
+
+export interface AccessLine {
+  method: string;
+  path: string;
+  status: number;
+  /** Length of the body; a HEAD has one here, although nothing of it is sent. */
+  bytes: number;
+}
+
+export interface TestRegistry {
+  /** `127.0.0.1:port`: the registry part of references. */
+  host: string;
+  url: string;
+  /** Folder of the blobs, for tests that spoil one. */
+  storage: string;
+  /** A line stands here a moment after its answer has ended. */
+  accessLog(): AccessLine[];
+  stop(): Promise<void>;
+}
+
+export async function startRegistry(): Promise<TestRegistry> {
+  const folder = await tempDir('registry');
+  const storage = join(folder, 'storage');
+  const config = {
+    version: '0.1',
+    log: { level: 'info', accesslog: { disabled: false } },
+    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
+    http: { addr: '127.0.0.1:0' },
+  };
+  const configPath = join(folder, 'config.yml');
+  await writeFile(configPath, JSON.stringify(config)); // JSON is YAML
+  const service = startService(findProgram('docker-registry') ?? 'docker-registry', ['serve', configPath]);
+  const [, port] = await service.line(/listening on 127\.0\.0\.1:(\d+)/);
+  const host = `127.0.0.1:${port}`;
+  return {
+    host,
+    url: `http://${host}`,
+    storage,
+    accessLog: () => service.output.flatMap(parseAccessLine),
+    stop: service.stop,
+  };
+}
+
+/** Pushes an OCI layout folder under `reference` (`host/repository:tag`), byte for byte. */
+export async function pushImage(layout: string, reference: string): Promise<void> {
+  const flags = ['--insecure-policy', 'copy', '--dest-tls-verify=false', '--preserve-digests'];
+  await run('skopeo', [...flags, `oci:${layout}`, `docker://${reference}`]);
+}
+
+/** Apache's combined log format. */
+function parseAccessLine(line: string): AccessLine[] {
+  const match = /"([A-Z]+) (\S+) HTTP\/[\d.]+" (\d{3}) (\d+)/.exec(line);
+  if (!match) return [];
+  const [, method = '', path = '', status, bytes] = match;
+  return [{ method, path, status: Number(status), bytes: Number(bytes) }];
+}
