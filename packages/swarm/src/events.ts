@@ -40,6 +40,8 @@ export type SwarmEvent =
   | ({ type: 'blockReceived'; link: LinkId } & Block)
   | ({ type: 'blockRejected'; link: LinkId } & Block)
   | { type: 'pieceVerified'; piece: number; ok: boolean }
+  /** The disk failed, not the peer: the piece is open again and nobody is blamed. */
+  | { type: 'pieceLost'; piece: number }
   | ({ type: 'blockRequested'; link: LinkId } & Block)
   /** Bytes that may be asked for in this call; unused ones are the shell's again. */
   | { type: 'budget'; bytes: number }

@@ -72,6 +72,10 @@ export class Swarm {
         });
       case 'pieceVerified':
         return this.#pieceVerified(event.piece, event.ok, now);
+      case 'pieceLost':
+        this.#downloads.verified(event.piece, false);
+        this.#refresh();
+        return [];
       case 'blockRequested':
         return this.#withLink(event.link, (link) => this.#blockRequested(link, pick(event)));
       case 'budget':

@@ -1,4 +1,8 @@
-/** Hands each message of the tracker to the part that acts on it. A message that fails is logged, never fatal. */
+/**
+ * Hands each message of the tracker to the part that acts on it, one after the other: neighbours
+ * and hashes may follow right behind the `joined` whose blob file is still being opened. A message
+ * that fails is logged, never fatal.
+ */
 import type { TrackerMessage } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
 import { toSessionError } from '../errors.ts';
@@ -16,8 +20,9 @@ export interface RouterOptions {
 }
 
 export function createMessageRouter(options: RouterOptions): (message: TrackerMessage) => void {
+  let before = Promise.resolve();
   return (message) => {
-    void route(message, options).catch((error: unknown) => {
+    before = before.then(() => route(message, options)).catch((error: unknown) => {
       const { code, text } = toSessionError(error);
       options.logger.error({ event: 'message failed', type: message.type, code, untrusted: text }, 'a message of the tracker could not be acted on');
     });

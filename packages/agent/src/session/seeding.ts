@@ -9,6 +9,7 @@ import { AgentError, toSessionError } from '../errors.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
 import type { DownloadScheduler } from '../swarm/download-scheduler.ts';
 import { readOrigin } from '../swarm/origin-reader.ts';
+import type { SwarmRunner } from '../swarm/swarm-runner.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 
 export interface SeedingOptions {
@@ -23,6 +24,7 @@ export interface SeedingOptions {
 export interface Seeding {
   /** Blob bytes read from registries by this process. */
   readonly originBytes: number;
+  /** Resolves when the swarm is open; the reading goes on. */
   seed(message: TrackerMessageOf<'seed'>): Promise<void>;
   stop(): void;
 }
@@ -32,9 +34,8 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
   const abort = new AbortController();
   let originBytes = 0;
 
-  const read = async (message: TrackerMessageOf<'seed'>): Promise<void> => {
+  const read = async (message: TrackerMessageOf<'seed'>, runner: SwarmRunner): Promise<void> => {
     const { source: seed, swarm, digest } = message;
-    const runner = await swarms.seed(message);
     if (openSource === undefined) throw new AgentError('NO_SOURCE', `${seed.registry}; start the agent with registries it may read`);
     const source = await openSource(seed.registry);
     logger.info({ event: 'seeding', digest, registry: seed.registry }, 'reading a blob from its registry');
@@ -53,6 +54,13 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     logger.info({ event: 'seeded', digest, swarm }, 'a blob is read, hashed and published');
   };
 
+  const failed = (message: TrackerMessageOf<'seed'>, error: unknown): void => {
+    if (abort.signal.aborted) return;
+    const failure = toSessionError(error);
+    logger.error({ event: 'seeding failed', digest: message.digest, code: failure.code, untrusted: failure.text }, 'a blob could not be read from its registry');
+    send({ type: 'seedFailed', swarm: message.swarm, error: failure });
+  };
+
   return {
     get originBytes() {
       return originBytes;
@@ -60,15 +68,13 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     async seed(message) {
       if (reading.has(message.swarm)) return;
       reading.add(message.swarm);
+      const done = (): boolean => reading.delete(message.swarm);
       try {
-        await read(message);
+        const runner = await swarms.seed(message);
+        void read(message, runner).catch((error) => failed(message, error)).finally(done);
       } catch (error) {
-        if (abort.signal.aborted) return;
-        const failure = toSessionError(error);
-        logger.error({ event: 'seeding failed', digest: message.digest, code: failure.code, untrusted: failure.text }, 'a blob could not be read from its registry');
-        send({ type: 'seedFailed', swarm: message.swarm, error: failure });
-      } finally {
-        reading.delete(message.swarm);
+        done();
+        failed(message, error);
       }
     },
     stop: () => abort.abort(new AgentError('ABORTED', 'the agent is stopping')),

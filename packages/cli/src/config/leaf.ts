@@ -1,0 +1,105 @@
+/**
+ * The kinds of keys a config file has, as zod schemas with what people must know of each: one description that help,
+ * docs table and sample show. Decides what a single value may be. Does not know which keys there are.
+ */
+import { parseRate, RateError } from '@shoal/policy';
+import { z } from 'zod';
+
+export type LeafKind = 'text' | 'number' | 'boolean' | 'rate' | 'map' | 'file' | 'folder' | 'list';
+
+export interface LeafMeta {
+  kind: LeafKind | 'section';
+  description: string;
+  /** Ends the sentence "3 is not …". */
+  expects: string;
+  /** Never printed. No flag either: a command line is seen by all accounts of a machine. */
+  secret?: boolean;
+  /** Printed in the sample where there is no default. */
+  sample?: unknown;
+  /** Said of a default that other values decide. */
+  defaultText?: string;
+}
+
+export const leafMeta = z.registry<LeafMeta>();
+
+type Extra = Pick<LeafMeta, 'sample' | 'defaultText' | 'secret'>;
+
+const MAX_TEXT_CHARS = 4096;
+const filled = () => z.string().min(1).max(MAX_TEXT_CHARS);
+
+export function text(description: string, extra: Extra = {}) {
+  return filled().register(leafMeta, { kind: 'text', description, expects: 'a text', ...extra });
+}
+
+/** A host to listen on or to be found at: no port, no scheme. */
+export function hostName(description: string, extra: Extra = {}) {
+  const expects = 'a host name or an address, without scheme or port';
+  return z
+    .string()
+    .regex(/^[A-Za-z0-9._:%-]{1,253}$/)
+    .register(leafMeta, { kind: 'text', description, expects, ...extra });
+}
+
+export function httpUrl(description: string, extra: Extra = {}) {
+  const expects = 'an address such as https://shoal.example.com:7600, without login or query';
+  return filled()
+    .refine(isPlainHttpUrl)
+    .register(leafMeta, { kind: 'text', description, expects, ...extra });
+}
+
+/** An existing file to read: `file`; a folder, made when it is missing: `folder`. */
+export function path(kind: 'file' | 'folder', description: string, extra: Extra = {}) {
+  return filled().register(leafMeta, { kind, description, expects: `the path of a ${kind}`, ...extra });
+}
+
+export function port(description: string) {
+  const expects = 'a port, a whole number from 0 (any free one) to 65535';
+  return z.int().min(0).max(65_535).register(leafMeta, { kind: 'number', description, expects });
+}
+
+export function flag(description: string) {
+  return z.boolean().register(leafMeta, { kind: 'boolean', description, expects: 'true or false' });
+}
+
+export function choice<const T extends readonly string[]>(values: T, description: string) {
+  return z.enum(values).register(leafMeta, { kind: 'text', description, expects: `one of ${values.join(', ')}` });
+}
+
+/** Bytes per second; `Infinity` for `unlimited`. */
+export function rate(description: string) {
+  const expects = 'a rate such as "60 MB/s", "200 Mbit/s" or "unlimited"';
+  return z.unknown().transform(toRate).register(leafMeta, { kind: 'rate', description, expects });
+}
+
+export function textMap(description: string, extra: Extra = {}) {
+  const expects = 'a text; labels are name: text, with quotes around numbers';
+  return z
+    .record(z.string().min(1).max(253), z.string().max(1024))
+    .register(leafMeta, { kind: 'map', description, expects, ...extra });
+}
+
+/** A group of keys; unknown ones are refused. */
+export function section<T extends z.ZodRawShape>(description: string, shape: T) {
+  const expects = `a section with the keys ${Object.keys(shape).join(', ')}`;
+  return z.strictObject(shape).register(leafMeta, { kind: 'section', description, expects });
+}
+
+export function listOf<T extends z.ZodType>(item: T, description: string) {
+  return z.array(item).max(1000).register(leafMeta, { kind: 'list', description, expects: 'a list' });
+}
+
+function toRate(value: unknown, context: z.RefinementCtx): number {
+  try {
+    return parseRate(String(value));
+  } catch (error) {
+    if (!(error instanceof RateError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
+  }
+}
+
+function isPlainHttpUrl(address: string): boolean {
+  if (!URL.canParse(address)) return false;
+  const { protocol, username, password, search, hash } = new URL(address);
+  return ['http:', 'https:'].includes(protocol) && [username, password, search, hash].every((part) => part === '');
+}

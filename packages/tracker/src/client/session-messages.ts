@@ -1,0 +1,170 @@
+/**
+ * The messages of a session: JSON over one WebSocket between an agent and the tracker.
+ * Decides their shape in both directions and the limits of what an agent may send.
+ * Does not decide in which order they come or what they cause.
+ */
+import type { Descriptor } from '@shoal/oci';
+import { z } from 'zod';
+import {
+  amountSchema,
+  digestSchema,
+  engineSchema,
+  type ImageReport,
+  imageReportSchema,
+  type JobClass,
+  labelsSchema,
+  nameSchema,
+  platformSchema,
+  type SessionError,
+  sessionErrorSchema,
+  swarmIdSchema,
+  trafficSchema,
+} from './shapes.ts';
+
+export const SESSION_PROTOCOL = 1;
+export const SESSION_PATH = '/v1/session';
+/** The text an agent signs in front of the challenge's nonce. */
+export const SESSION_SIGNATURE_DOMAIN = 'shoal-session-v1';
+/** Largest message of an agent: the hashes of a 300 GB blob, or a store of 20,000 blobs. */
+export const MAX_AGENT_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Largest message of the tracker: a job carries manifests and image configs. */
+export const MAX_TRACKER_MESSAGE_BYTES = 64 * 1024 * 1024;
+export const HASH_BYTES = 32;
+
+const base64 = z.base64();
+const base64url = z.base64url().max(256);
+
+export const helloSchema = z.object({
+  type: z.literal('hello'),
+  protocol: z.int().nonnegative(),
+  version: z.string().max(64),
+  name: nameSchema,
+  publicKey: base64url.describe('raw 32 byte Ed25519 key'),
+  signature: base64url.describe("over 'shoal-session-v1' and the nonce's bytes"),
+  peerHost: z.string().min(1).max(253).optional().describe('default: the address the tracker sees'),
+  peerPort: z.int().min(1).max(65_535),
+  labels: labelsSchema,
+  platform: platformSchema,
+  engine: engineSchema.nullable(),
+});
+export type Hello = z.infer<typeof helloSchema>;
+
+export const cachedSchema = z.object({
+  type: z.literal('cached'),
+  blobs: z
+    .array(
+      z.object({
+        digest: digestSchema,
+        size: amountSchema,
+        pieces: amountSchema.describe('count held'),
+        complete: z.boolean(),
+      }),
+    )
+    .max(100_000),
+});
+
+export const joinSchema = z.object({
+  type: z.literal('join'),
+  request: z.int().positive().describe('0 is what the tracker answers `cached` with'),
+  digest: digestSchema,
+  jobId: z.string().max(64),
+});
+
+export const leaveSchema = z.object({ type: z.literal('leave'), swarm: swarmIdSchema });
+
+export const haveSchema = z.object({
+  type: z.literal('have'),
+  swarm: swarmIdSchema,
+  pieces: amountSchema,
+  complete: z.boolean(),
+});
+
+export const publishSchema = z.object({
+  type: z.literal('publish'),
+  swarm: swarmIdSchema,
+  first: amountSchema.describe('index of the first piece in hashes'),
+  hashes: base64.describe('n × 32 bytes'),
+  originBytes: amountSchema.describe('read from the registry so far for this blob'),
+});
+
+export const seedFailedSchema = z.object({
+  type: z.literal('seedFailed'),
+  swarm: swarmIdSchema,
+  error: sessionErrorSchema,
+});
+
+export const reportSchema = z.object({
+  type: z.literal('report'),
+  jobId: z.string().max(64),
+  images: z.array(imageReportSchema).max(256),
+});
+
+export const trafficMessageSchema = trafficSchema.extend({ type: z.literal('traffic') });
+
+export const agentMessageSchema = z.discriminatedUnion('type', [
+  helloSchema,
+  cachedSchema,
+  joinSchema,
+  leaveSchema,
+  haveSchema,
+  publishSchema,
+  seedFailedSchema,
+  reportSchema,
+  trafficMessageSchema,
+]);
+export type AgentMessage = z.infer<typeof agentMessageSchema>;
+
+/** A message of one type, for handlers. */
+export type AgentMessageOf<T extends AgentMessage['type']> = Extract<AgentMessage, { type: T }>;
+
+export type AgentRole = 'agent' | 'seeder';
+
+export interface Neighbour {
+  peerId: string;
+  name: string;
+  host: string;
+  port: number;
+  role: AgentRole;
+}
+
+/** Bytes travel as base64. An agent checks them against the digest. */
+export interface JobImage {
+  reference: string;
+  manifest: { mediaType: string; digest: string; data: string };
+  config: { digest: string; data: string };
+}
+
+/** Where a seeder reads a blob. `registry` is the registry part of the reference. */
+export interface SeedSource {
+  registry: string;
+  repository: string;
+  descriptor: Descriptor;
+}
+
+export interface SwarmFacts {
+  swarm: string;
+  digest: string;
+  size: number;
+  pieceLength: number;
+  /** base64 of the known prefix of piece hashes, n × 32 bytes. */
+  hashes: string;
+  ticket: string;
+}
+
+export type TrackerMessage =
+  | { type: 'challenge'; nonce: string }
+  | { type: 'welcome'; peerId: string; trackerKey: string; role: AgentRole; trackerVersion: string }
+  | { type: 'refused'; error: SessionError }
+  | ({ type: 'joined'; request: number; neighbours: Neighbour[] } & SwarmFacts)
+  | { type: 'joinRefused'; request: number; error: SessionError }
+  | { type: 'neighbours'; swarm: string; neighbours: Neighbour[] }
+  | { type: 'hashes'; swarm: string; first: number; hashes: string }
+  | { type: 'ticket'; swarm: string; ticket: string }
+  | { type: 'retract'; swarm: string; digest: string; error: SessionError }
+  | ({ type: 'seed'; source: SeedSource } & SwarmFacts)
+  | { type: 'job'; jobId: string; class: JobClass; images: JobImage[] }
+  | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' };
+
+export type TrackerMessageOf<T extends TrackerMessage['type']> = Extract<TrackerMessage, { type: T }>;
+
+export type { ImageReport, JobClass, SessionError };

@@ -1,0 +1,73 @@
+/**
+ * The shapes that sessions and the HTTP API share, as zod schemas with their types.
+ * Decides which values are well formed and how long they may be. Does not decide what a value means.
+ */
+import { z } from 'zod';
+
+/** Text from outside is cut, never refused: an engine's own words may be long. */
+const MAX_ERROR_TEXT_CHARS = 4000;
+
+export const MAX_FEEDERS = 8;
+
+export const digestSchema = z
+  .string()
+  .regex(/^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/, 'is not a digest')
+  .describe('sha256:<64 hex digits> or sha512:<128 hex digits>');
+
+export const peerIdSchema = z.string().regex(/^[0-9a-f]{40}$/, 'is not 40 hex digits');
+export const swarmIdSchema = peerIdSchema;
+
+/** A count or an amount of bytes. */
+export const amountSchema = z.int().nonnegative();
+
+export const nameSchema = z.string().min(1).max(253);
+export const referenceSchema = z.string().min(1).max(1024);
+
+export const sessionErrorSchema = z.object({
+  code: z.string().min(1).max(64),
+  text: z.string().overwrite((text) => text.slice(0, MAX_ERROR_TEXT_CHARS)),
+  retryable: z.boolean(),
+});
+export type SessionError = z.infer<typeof sessionErrorSchema>;
+
+export const platformSchema = z.object({
+  os: z.string().min(1).max(64),
+  architecture: z.string().min(1).max(64),
+  variant: z.string().max(64).optional(),
+  osVersion: z.string().max(64).optional(),
+});
+
+export const engineSchema = z.object({
+  version: z.string().max(128),
+  store: z.enum(['classic', 'containerd']),
+});
+export type EngineInfo = z.infer<typeof engineSchema>;
+
+export const labelsSchema = z.record(z.string().max(253), z.string().max(1024));
+
+export const trafficSchema = z.object({
+  sentBytes: amountSchema,
+  receivedBytes: amountSchema,
+  originBytes: amountSchema,
+});
+export type Traffic = z.infer<typeof trafficSchema>;
+
+export const classSchema = z.enum(['pull', 'prewarm']);
+export type JobClass = z.infer<typeof classSchema>;
+
+export const imageReportSchema = z.object({
+  reference: referenceSchema,
+  state: z.enum(['fetching', 'loading', 'ready', 'failed']),
+  imageBytes: amountSchema.describe('compressed layers and the image config'),
+  wantedBytes: amountSchema.describe('layers this host lacked at the start'),
+  haveBytes: amountSchema.describe('of the wanted bytes, verified'),
+  peerBytes: amountSchema.describe('received from peers in this job'),
+  resumedBytes: amountSchema.describe('of the wanted bytes, on disk at the start'),
+  archiveBytes: amountSchema.describe('sent into the engine or the archive'),
+  imageId: digestSchema.optional(),
+  exit: z.enum(['engine', 'archive', 'cache']).optional(),
+  archivePath: z.string().max(4096).optional(),
+  feeders: z.array(z.object({ name: nameSchema, bytes: amountSchema })).max(MAX_FEEDERS),
+  error: sessionErrorSchema.optional(),
+});
+export type ImageReport = z.infer<typeof imageReportSchema>;

@@ -1,0 +1,140 @@
+/**
+ * Typed client of the tracker's HTTP API, for the CLI and for tests.
+ * Decides how an answer becomes a value or a TrackerApiError. Does not retry.
+ */
+import { Agent, type Dispatcher, request } from 'undici';
+import { TrackerApiError } from './api-error.ts';
+import type {
+  ErrorBody,
+  HostView,
+  JobRequest,
+  JobView,
+  NewToken,
+  StatusView,
+  TokenRequest,
+  TokenView,
+} from './api-schemas.ts';
+import { createSseParser } from './sse-parser.ts';
+
+export interface TrackerClientOptions {
+  /** `https://host:7600`, or `http://` for a tracker that runs with `insecure`. */
+  url: string;
+  token: string;
+  /** PEM of the authority that signed the tracker's certificate. */
+  ca?: string;
+}
+
+export interface TrackerClient {
+  createJob(job: JobRequest): Promise<JobView>;
+  job(id: string): Promise<JobView>;
+  jobs(): Promise<JobView[]>;
+  cancelJob(id: string): Promise<JobView>;
+  /** Every change of a job, at most four a second, until it ends. Throws when the stream is cut. */
+  watchJob(id: string, options?: { signal?: AbortSignal }): AsyncIterable<JobView>;
+  hosts(): Promise<HostView[]>;
+  status(): Promise<StatusView>;
+  createToken(token: TokenRequest): Promise<NewToken>;
+  tokens(): Promise<TokenView[]>;
+  revokeToken(id: string): Promise<void>;
+  openApi(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+type Call = <T>(method: Dispatcher.HttpMethod, path: string, body?: unknown) => Promise<T>;
+
+export function createTrackerClient(options: TrackerClientOptions): TrackerClient {
+  const dispatcher = new Agent({ connect: { ca: options.ca } });
+  const send = async (method: Dispatcher.HttpMethod, path: string, extra: RequestExtra = {}) => {
+    try {
+      return await request(new URL(path, options.url), {
+        method,
+        dispatcher,
+        headers: {
+          authorization: `Bearer ${options.token}`,
+          ...(extra.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: extra.body === undefined ? undefined : JSON.stringify(extra.body),
+        signal: extra.signal,
+        bodyTimeout: extra.stream ? 0 : undefined,
+      });
+    } catch (cause) {
+      if (extra.signal?.aborted) throw cause;
+      throw unreachable(options.url, cause);
+    }
+  };
+  const call: Call = async <T>(method: Dispatcher.HttpMethod, path: string, body?: unknown) => {
+    const response = await send(method, path, { body });
+    if (response.statusCode >= 400) throw await apiError(response);
+    return (response.statusCode === 204 ? await response.body.dump() : await response.body.json()) as T;
+  };
+  return {
+    ...callsOf(call),
+    watchJob: (id, watch = {}) =>
+      watchJob(() => send('GET', `${jobPath(id)}/events`, { signal: watch.signal, stream: true }), options.url),
+    close: () => dispatcher.close(),
+  };
+}
+
+interface RequestExtra {
+  body?: unknown;
+  signal?: AbortSignal;
+  stream?: boolean;
+}
+
+function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'close'> {
+  return {
+    createJob: (job) => call('POST', '/v1/jobs', job),
+    job: (id) => call('GET', jobPath(id)),
+    jobs: () => call('GET', '/v1/jobs'),
+    cancelJob: (id) => call('POST', `${jobPath(id)}/cancel`),
+    hosts: () => call('GET', '/v1/hosts'),
+    status: () => call('GET', '/v1/status'),
+    createToken: (token) => call('POST', '/v1/tokens', token),
+    tokens: () => call('GET', '/v1/tokens'),
+    revokeToken: (id) => call('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
+    openApi: () => call('GET', '/v1/openapi.json'),
+  };
+}
+
+const jobPath = (id: string): string => `/v1/jobs/${encodeURIComponent(id)}`;
+
+async function* watchJob(open: () => Promise<Dispatcher.ResponseData>, url: string): AsyncGenerator<JobView> {
+  const response = await open();
+  if (response.statusCode >= 400) throw await apiError(response);
+  const parser = createSseParser();
+  let last: JobView | undefined;
+  try {
+    for await (const chunk of response.body) {
+      for (const event of parser.push(chunk as Uint8Array)) {
+        if (event.event !== 'job') continue;
+        last = JSON.parse(event.data) as JobView;
+        yield last;
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'AbortError') throw cause;
+    throw unreachable(url, cause);
+  }
+  if (last === undefined || last.state === 'running') throw unreachable(url, new Error('the stream ended early'));
+}
+
+async function apiError(response: Dispatcher.ResponseData): Promise<TrackerApiError> {
+  const text = await response.body.text();
+  try {
+    const { error } = JSON.parse(text) as ErrorBody;
+    return new TrackerApiError(error, response.statusCode);
+  } catch {
+    const error = {
+      code: 'BAD_ANSWER',
+      text: `the tracker answered ${response.statusCode}: ${text.slice(0, 200)}`,
+      retryable: response.statusCode >= 500,
+    };
+    return new TrackerApiError(error, response.statusCode);
+  }
+}
+
+function unreachable(url: string, cause: unknown): TrackerApiError {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  const text = `no answer from the tracker at ${url}${why}. Check the address and that it runs.`;
+  return new TrackerApiError({ code: 'UNREACHABLE', text, retryable: true }, 0, { cause });
+}

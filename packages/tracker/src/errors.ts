@@ -1,0 +1,64 @@
+/**
+ * The one table of the tracker's errors, and the one class that carries them.
+ * Decides code, HTTP status and whether trying again can help. Texts are finished where they are thrown.
+ */
+import type { SessionError } from './client/shapes.ts';
+
+interface ErrorRow {
+  text: string;
+  status: number;
+  retryable: boolean;
+}
+
+export const ERRORS = {
+  BAD_OPTIONS: { text: 'the tracker cannot start with these options', status: 500, retryable: false },
+  NEWER_DATABASE: { text: 'the data folder was written by a newer tracker', status: 500, retryable: false },
+  BAD_REQUEST: { text: 'the request is not what this call takes', status: 400, retryable: false },
+  BAD_REFERENCE: { text: 'this is not an image reference', status: 400, retryable: false },
+  UNAUTHORIZED: { text: 'the token is missing or unknown', status: 401, retryable: false },
+  FORBIDDEN: { text: 'this token does not allow that', status: 403, retryable: false },
+  NOT_FOUND: { text: 'there is nothing at this address', status: 404, retryable: false },
+  UNKNOWN_JOB: { text: 'no job has this id', status: 404, retryable: false },
+  UNKNOWN_TOKEN: { text: 'no token has this id', status: 404, retryable: false },
+  JOB_ENDED: { text: 'the job has already ended', status: 409, retryable: false },
+  NO_HOSTS: { text: 'no known host matches', status: 409, retryable: false },
+  NO_PLATFORM: { text: 'the image is not for the platform of any of these hosts', status: 422, retryable: false },
+  BAD_IMAGE: { text: 'the registry served something that is not an image', status: 502, retryable: false },
+  DIGEST_MISMATCH: { text: "the registry's bytes do not match their digest", status: 502, retryable: false },
+  INTERNAL: { text: 'the tracker failed; its log says why', status: 500, retryable: true },
+  BAD_MESSAGE: { text: 'a message is malformed', status: 400, retryable: true },
+  BAD_PROTOCOL: { text: 'the tracker does not speak this protocol', status: 400, retryable: false },
+  BAD_SIGNATURE: { text: 'the hello is not signed by the key it names', status: 401, retryable: false },
+  HELLO_TIMEOUT: { text: 'no hello came in time', status: 408, retryable: true },
+  SESSION_REPLACED: { text: 'another session took over with the same key', status: 409, retryable: false },
+  SESSION_SLOW: { text: 'the agent does not read what it is sent', status: 408, retryable: true },
+  TOKEN_REVOKED: { text: 'the join token was revoked', status: 401, retryable: false },
+  STOPPING: { text: 'the tracker stops', status: 503, retryable: true },
+  FORBIDDEN_BLOB: { text: 'no open job of this host names this blob', status: 403, retryable: false },
+  FORBIDDEN_ROLE: { text: 'only a seeder may publish piece hashes', status: 403, retryable: false },
+  SIZE_MISMATCH: { text: "the manifest's size of a blob is not its size", status: 409, retryable: false },
+  HASH_CONFLICT: { text: 'two seeders read different bytes of one blob', status: 409, retryable: true },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class TrackerError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retryable: boolean;
+
+  /** `detail` follows the table's text. */
+  constructor(code: ErrorCode, detail?: string, options?: { cause?: unknown }) {
+    super(detail ? `${ERRORS[code].text}: ${detail}` : ERRORS[code].text, options);
+    this.name = 'TrackerError';
+    this.code = code;
+    this.status = ERRORS[code].status;
+    this.retryable = ERRORS[code].retryable;
+  }
+}
+
+/** The form in which errors travel to agents and people. */
+export function sessionError(code: ErrorCode, detail?: string): SessionError {
+  const { message, retryable } = new TrackerError(code, detail);
+  return { code, text: message, retryable };
+}

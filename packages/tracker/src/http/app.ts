@@ -1,0 +1,88 @@
+/**
+ * The fastify app: plugins, limits, doors. What the routes do is in the route files.
+ */
+import { fastifySwagger } from '@fastify/swagger';
+import { fastifyWebsocket } from '@fastify/websocket';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  fastify,
+  LogController,
+  type onRequestHookHandler,
+} from 'fastify';
+import type { Logger } from 'pino';
+import { MAX_AGENT_MESSAGE_BYTES, SESSION_PATH } from '../client/session-messages.ts';
+import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
+import type { TokenStore } from '../store/token-store.ts';
+import { requireRole } from './auth.ts';
+import { installErrorAnswers } from './error-answer.ts';
+import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
+import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
+
+/** Who may ask: readers look, admins look and change. */
+export interface Guards {
+  reader: onRequestHookHandler;
+  admin: onRequestHookHandler;
+}
+
+export interface AppDeps extends Omit<FleetRouteDeps & JobRouteDeps, 'guards'>, AcceptDeps {
+  tokens: TokenStore;
+  version: string;
+}
+
+export interface AppOptions {
+  tls?: { cert: string; key: string };
+}
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<FastifyInstance> {
+  const app = newFastify(deps.log, tls);
+  app.decorateRequest('token', null);
+  installErrorAnswers(app);
+  await app.register(fastifyWebsocket, { options: { maxPayload: MAX_AGENT_MESSAGE_BYTES, perMessageDeflate: false } });
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Shoal tracker', version: deps.version },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    },
+  });
+  const guards: Guards = {
+    reader: requireRole(deps.tokens, ['reader', 'admin']),
+    admin: requireRole(deps.tokens, ['admin']),
+  };
+  addSessionRoute(app, deps);
+  addFleetRoutes(app, { ...deps, guards });
+  addJobRoutes(app, { ...deps, guards });
+  app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}
+
+function newFastify(log: Logger, tls: AppOptions['tls']): FastifyInstance {
+  const options = {
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true as const,
+    // An unknown key or a wrong type is refused, not mended.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true } },
+  };
+  return tls
+    ? (fastify({ ...options, https: { cert: tls.cert, key: tls.key } }) as unknown as FastifyInstance)
+    : fastify(options);
+}
+
+function addSessionRoute(app: FastifyInstance, deps: AppDeps): void {
+  const onRequest = requireRole(deps.tokens, ['agent', 'seeder']);
+  app.get(SESSION_PATH, { websocket: true, onRequest, schema: { hide: true } }, (socket, request) => {
+    const { role, id: tokenId } = request.token ?? {};
+    if ((role !== 'agent' && role !== 'seeder') || tokenId === undefined) throw new Error('a session without a token');
+    const remoteAddress = request.socket.remoteAddress ?? '';
+    acceptSession(
+      socket,
+      { role, tokenId, remoteAddress },
+      { handler: deps.handler, clock: deps.clock, log: deps.log },
+    );
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * The HTTP face of everything but jobs: health, hosts, status, tokens.
+ */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import {
+  hostViewSchema,
+  newTokenSchema,
+  type StatusView,
+  statusViewSchema,
+  type TokenRequest,
+  tokenRequestSchema,
+  tokenViewSchema,
+} from '../client/api-schemas.ts';
+import type { Clock } from '../clock.ts';
+import { sessionError, TrackerError } from '../errors.ts';
+import { type AgentRoster, viewOfAgent } from '../session/agent-roster.ts';
+import type { Presence } from '../session/presence.ts';
+import type { TokenRecord, TokenStore } from '../store/token-store.ts';
+import type { Guards } from './app.ts';
+import { routeSchema } from './json-schema.ts';
+
+export interface FleetRouteDeps {
+  roster: AgentRoster;
+  presence: Presence;
+  tokens: TokenStore;
+  guards: Guards;
+  clock: Clock;
+  status(): StatusView;
+}
+
+export function addFleetRoutes(app: FastifyInstance, deps: FleetRouteDeps): void {
+  const { roster, guards, status } = deps;
+  app.get(
+    '/healthz',
+    {
+      schema: routeSchema({
+        summary: 'Whether the tracker answers',
+        answers: { 200: z.object({ ok: z.literal(true) }) },
+        open: true,
+      }),
+    },
+    async () => ({ ok: true }),
+  );
+  app.get(
+    '/v1/hosts',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({ summary: 'Every agent that ever connected', answers: { 200: z.array(hostViewSchema) } }),
+    },
+    async () => roster.all().map(viewOfAgent),
+  );
+  app.get(
+    '/v1/status',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({ summary: 'The tracker in figures', answers: { 200: statusViewSchema } }),
+    },
+    async () => status(),
+  );
+  addTokenRoutes(app, deps);
+}
+
+function addTokenRoutes(app: FastifyInstance, { tokens, presence, guards, clock }: FleetRouteDeps): void {
+  app.post<{ Body: TokenRequest }>(
+    '/v1/tokens',
+    {
+      onRequest: guards.admin,
+      schema: routeSchema({ summary: 'Make a token', body: tokenRequestSchema, answers: { 201: newTokenSchema } }),
+    },
+    async ({ body }, reply) => reply.code(201).send(tokens.create(body.role, body.name, clock.now())),
+  );
+  app.get(
+    '/v1/tokens',
+    {
+      onRequest: guards.admin,
+      schema: routeSchema({ summary: 'The tokens, without their secrets', answers: { 200: z.array(tokenViewSchema) } }),
+    },
+    async () => tokens.list().map(viewOfToken),
+  );
+  app.delete<{ Params: { id: string } }>(
+    '/v1/tokens/:id',
+    {
+      onRequest: guards.admin,
+      schema: routeSchema({ summary: 'Revoke a token; its sessions end', params: ['id'], answers: { 204: null } }),
+    },
+    async ({ params }, reply) => {
+      if (!tokens.revoke(params.id)) throw new TrackerError('UNKNOWN_TOKEN', params.id);
+      for (const session of presence.all()) {
+        if (session.tokenId === params.id) session.refuse(sessionError('TOKEN_REVOKED'));
+      }
+      return reply.code(204).send();
+    },
+  );
+}
+
+function viewOfToken({ createdAtMs, ...token }: TokenRecord) {
+  return { ...token, createdAt: new Date(createdAtMs).toISOString() };
+}

@@ -1,0 +1,35 @@
+/**
+ * Server-sent events on a raw response: headers, events, a comment now and then against idle proxies.
+ */
+import type { ServerResponse } from 'node:http';
+import { type Clock, every } from '../clock.ts';
+
+export interface EventStream {
+  send(event: string, data: unknown): void;
+  end(): void;
+}
+
+const KEEP_ALIVE_MS = 15_000;
+/** A reader that is this far behind misses events; each event is a whole view, so nothing is lost. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+export function openEventStream(response: ServerResponse, clock: Clock, onClose: () => void): EventStream {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  });
+  const stopKeepAlive = every(clock, KEEP_ALIVE_MS, () => void response.write(':\n\n'));
+  response.on('error', () => response.destroy());
+  response.once('close', () => {
+    stopKeepAlive();
+    onClose();
+  });
+  return {
+    send(event, data) {
+      if (response.writableLength > MAX_BUFFERED_BYTES) return;
+      response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    },
+    end: () => void response.end(),
+  };
+}

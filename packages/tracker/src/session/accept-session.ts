@@ -1,0 +1,139 @@
+/**
+ * One WebSocket of an agent: challenge, hello, heartbeat, then message after message to its handler.
+ * Decides when a session begins and that it ends once. Does not decide what messages mean.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import { WebSocket } from 'ws';
+import type { AgentMessage, AgentRole, Hello, TrackerMessage } from '../client/session-messages.ts';
+import type { SessionError } from '../client/shapes.ts';
+import { type Clock, every } from '../clock.ts';
+import { sessionError, TrackerError } from '../errors.ts';
+import type { AgentSession } from './agent-session.ts';
+import { plainAddress, verifyHello } from './hello.ts';
+import { parseAgentMessage } from './parse-message.ts';
+
+export const HEARTBEAT_MS = 15_000;
+export const HELLO_TIMEOUT_MS = 10_000;
+/** What may wait in memory for an agent that does not read. */
+const MAX_BUFFERED_BYTES = 128 * 1024 * 1024;
+/** Close codes from 4000 on are an application's own; the reason is the error's code. */
+const CLOSE_REFUSED = 4000;
+const NONCE_BYTES = 32;
+
+export interface Admission {
+  role: AgentRole;
+  tokenId: string;
+  remoteAddress: string;
+}
+
+export interface SessionHandler {
+  opened(session: AgentSession): void;
+  /** May throw TrackerError: the session is refused with it. */
+  message(session: AgentSession, message: Exclude<AgentMessage, Hello>): void;
+  closed(session: AgentSession): void;
+}
+
+export interface AcceptDeps {
+  handler: SessionHandler;
+  clock: Clock;
+  log: Logger;
+}
+
+export function acceptSession(socket: WebSocket, admission: Admission, { handler, clock, log }: AcceptDeps): void {
+  const nonce = randomBytes(NONCE_BYTES);
+  let session: AgentSession | undefined;
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    stopHeartbeat();
+    cancelHelloTimeout();
+    if (session) handler.closed(session);
+  };
+  const line = lineOf(socket, end, () => ended);
+  const cancelHelloTimeout = clock.after(HELLO_TIMEOUT_MS, () => line.refuse(sessionError('HELLO_TIMEOUT')));
+  const stopHeartbeat = startHeartbeat(socket, clock, end);
+
+  const take = (text: string) => {
+    const message = parseAgentMessage(text);
+    if (session === undefined) {
+      if (message.type !== 'hello') throw new TrackerError('BAD_MESSAGE', 'the first message is not hello');
+      session = sessionOf(message, verifyHello(message, nonce), { ...admission, ...line });
+      cancelHelloTimeout();
+      handler.opened(session);
+    } else {
+      if (message.type === 'hello') throw new TrackerError('BAD_MESSAGE', 'a second hello');
+      handler.message(session, message);
+    }
+  };
+  socket.on('message', (data) => {
+    if (ended) return;
+    try {
+      take(String(data));
+    } catch (error) {
+      line.refuse(refusalOf(error, { log, peerId: session?.peerId }));
+    }
+  });
+  socket.on('close', end);
+  socket.on('error', end); // a close follows; a message over the cap ends here with code 1009
+  line.send({ type: 'challenge', nonce: nonce.toString('base64url') });
+}
+
+type Line = Pick<AgentSession, 'send' | 'sendText' | 'refuse'>;
+
+function lineOf(socket: WebSocket, end: () => void, hasEnded: () => boolean): Line {
+  const sendText = (text: string) => {
+    if (hasEnded() || socket.readyState !== WebSocket.OPEN) return;
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      socket.terminate();
+      end();
+    } else socket.send(text);
+  };
+  const send = (message: TrackerMessage) => sendText(JSON.stringify(message));
+  const refuse = (error: SessionError) => {
+    if (hasEnded()) return;
+    send({ type: 'refused', error });
+    socket.close(CLOSE_REFUSED, error.code);
+    end();
+  };
+  return { send, sendText, refuse };
+}
+
+function sessionOf(hello: Hello, peerId: string, line: Admission & Line): AgentSession {
+  const { name, publicKey, peerPort, version, labels, platform, engine } = hello;
+  const { role, tokenId, send, sendText, refuse } = line;
+  return {
+    ...{ peerId, name, role, publicKey, version, labels, platform, engine, tokenId, send, sendText, refuse },
+    host: hello.peerHost ?? plainAddress(line.remoteAddress),
+    port: peerPort,
+    traffic: { sentBytes: 0, receivedBytes: 0, originBytes: 0 },
+  };
+}
+
+/** An agent that answers no ping for a whole interval is gone, whatever TCP believes. */
+function startHeartbeat(socket: WebSocket, clock: Clock, onDead: () => void): () => void {
+  let heard = true;
+  const hear = () => {
+    heard = true;
+  };
+  for (const event of ['message', 'ping', 'pong']) socket.on(event, hear);
+  return every(clock, HEARTBEAT_MS, () => {
+    if (heard) {
+      heard = false;
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
+      return;
+    }
+    socket.terminate();
+    onDead();
+  });
+}
+
+function refusalOf(error: unknown, { log, peerId }: { log: Logger; peerId?: string }): SessionError {
+  if (error instanceof TrackerError) {
+    log.warn({ peerId, code: error.code, foreign: error.message }, 'session refused');
+    return { code: error.code, text: error.message, retryable: error.retryable };
+  }
+  log.error({ peerId, err: error }, 'a message of an agent failed');
+  return sessionError('INTERNAL');
+}

@@ -1,0 +1,69 @@
+/**
+ * What begins, what ends and what moves when agents speak: ties sessions to roster, swarms and jobs.
+ */
+
+import { exportRawPublicKey } from '@shoal/wire';
+import type { Logger } from 'pino';
+import { sessionError } from '../errors.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { TrackerSecrets } from '../store/settings-store.ts';
+import type { Swarms } from '../swarms/swarms.ts';
+import type { SessionHandler } from './accept-session.ts';
+import type { AgentRoster } from './agent-roster.ts';
+import type { Presence } from './presence.ts';
+
+export interface SessionHandlerDeps {
+  presence: Presence;
+  roster: AgentRoster;
+  swarms: Swarms;
+  jobs: Jobs;
+  secrets: TrackerSecrets;
+  version: string;
+  log: Logger;
+}
+
+export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
+  const { presence, roster, swarms, jobs, log } = deps;
+  const trackerKey = exportRawPublicKey(deps.secrets.publicKey).toString('base64url');
+  return {
+    opened(session) {
+      const { peerId, name, role } = session;
+      presence.get(peerId)?.refuse(sessionError('SESSION_REPLACED'));
+      presence.add(session);
+      roster.arrived(session);
+      log.info({ peerId, role, foreign: name }, 'agent connected');
+      session.send({ type: 'welcome', peerId, trackerKey, role, trackerVersion: deps.version });
+      jobs.opened(session);
+      swarms.opened(session);
+    },
+    message(session, message) {
+      switch (message.type) {
+        case 'cached':
+          return swarms.cached(session, message);
+        case 'join':
+          return swarms.join(session, message);
+        case 'leave':
+          return swarms.leave(session, message.swarm);
+        case 'have':
+          return swarms.have(session, message);
+        case 'publish':
+          return swarms.publish(session, message);
+        case 'seedFailed':
+          return swarms.seedFailed(session, message);
+        case 'report':
+          return jobs.report(session, message);
+        case 'traffic': {
+          const { sentBytes, receivedBytes, originBytes } = message;
+          session.traffic = { sentBytes, receivedBytes, originBytes };
+        }
+      }
+    },
+    closed(session) {
+      if (!presence.remove(session)) return;
+      roster.left(session);
+      swarms.closed(session);
+      jobs.closed(session);
+      log.info({ peerId: session.peerId, foreign: session.name }, 'agent disconnected');
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * The tables, as steps that are applied in order and never changed once released.
+ * Times are milliseconds since the epoch; labels, platforms and reports are JSON.
+ */
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    role TEXT NOT NULL CHECK (role IN ('admin', 'reader', 'agent', 'seeder')),
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE agents (
+    peer_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('agent', 'seeder')),
+    last_seen_at INTEGER NOT NULL,
+    facts TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE blobs (
+    digest TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    piece_length INTEGER NOT NULL,
+    hashes BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE documents (digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+
+  CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    class TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'cancelled')),
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    origin_bytes INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX jobs_by_age ON jobs (created_at);
+
+  CREATE TABLE job_images (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    reference TEXT NOT NULL,
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    PRIMARY KEY (job_id, position)
+  ) STRICT;
+
+  CREATE TABLE job_variants (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    image INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    manifest TEXT NOT NULL REFERENCES documents (digest),
+    config TEXT NOT NULL REFERENCES documents (digest),
+    PRIMARY KEY (job_id, image, position)
+  ) STRICT;
+
+  CREATE TABLE job_hosts (
+    job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    peer_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    variants TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reports TEXT NOT NULL,
+    error TEXT,
+    PRIMARY KEY (job_id, peer_id)
+  ) STRICT;
+  `,
+];

@@ -1,0 +1,73 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { createToken, listTokens, revokeToken } from '../tokens.ts';
+import { temporaryFolder } from '../tracker.testkit.ts';
+import { migrate, openDatabase } from './database.ts';
+import { loadSecrets } from './settings-store.ts';
+
+describe('migrations', () => {
+  it('are applied in order, each once', () => {
+    const db = new Sqlite(':memory:');
+    migrate(db, ['CREATE TABLE a (x)', 'INSERT INTO a VALUES (1)']);
+    migrate(db, ['CREATE TABLE a (x)', 'INSERT INTO a VALUES (1)', 'INSERT INTO a VALUES (2)']);
+    expect(db.prepare('SELECT x FROM a').pluck().all()).toEqual([1, 2]);
+  });
+
+  it('leave nothing of a step that fails', () => {
+    const db = new Sqlite(':memory:');
+    expect(() => migrate(db, ['CREATE TABLE a (x); CREATE TABLE a (y)'])).toThrow(/already exists/);
+    expect(db.prepare('SELECT count(*) FROM sqlite_master').pluck().get()).toBe(0);
+    expect(db.pragma('user_version', { simple: true })).toBe(0);
+  });
+
+  it('refuse a database of a newer tracker', () => {
+    const db = new Sqlite(':memory:');
+    db.pragma('user_version = 9');
+    expect(() => migrate(db, [])).toThrow(expect.objectContaining({ code: 'NEWER_DATABASE' }));
+  });
+});
+
+describe('the database', () => {
+  it('is in WAL mode with foreign keys, and its file is for the owner only', () => {
+    const folder = temporaryFolder();
+    const db = openDatabase(folder);
+    expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
+    expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
+    if (process.platform !== 'win32') expect(statSync(join(folder, 'tracker.db')).mode & 0o077).toBe(0);
+    db.close();
+  });
+
+  it("keeps the tracker's key and secret for good", () => {
+    const folder = temporaryFolder();
+    const secrets = [1, 2].map(() => {
+      const db = openDatabase(folder);
+      const { publicKey, swarmSecret } = loadSecrets(db);
+      db.close();
+      return [publicKey.export({ format: 'jwk' }).x, swarmSecret.toString('hex')];
+    });
+    expect(secrets[0]).toEqual(secrets[1]);
+  });
+});
+
+describe('tokens', () => {
+  it('are made, listed and revoked without a tracker', () => {
+    const folder = temporaryFolder();
+    const token = createToken(folder, { role: 'agent', name: 'rack-1' });
+    expect(token).toMatch(/^shoal_agent_[\w-]{43}$/);
+    const [listed] = listTokens(folder);
+    expect(listed).toMatchObject({ role: 'agent', name: 'rack-1' });
+    expect(revokeToken(folder, listed?.id ?? '')).toBe(true);
+    expect(revokeToken(folder, listed?.id ?? '')).toBe(false);
+    expect(listTokens(folder)).toEqual([]);
+  });
+
+  it('never reach the disk', () => {
+    const folder = temporaryFolder();
+    const token = createToken(folder, { role: 'admin', name: 'boss' });
+    const files = ['tracker.db', 'tracker.db-wal'].map((name) => join(folder, name)).filter((file) => existsSync(file));
+    expect(files.some((file) => readFileSync(file).includes('boss'))).toBe(true);
+    expect(files.some((file) => readFileSync(file).includes(token))).toBe(false);
+  });
+});

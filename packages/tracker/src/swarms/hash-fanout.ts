@@ -1,0 +1,52 @@
+/**
+ * Sends new piece hashes to the members of a swarm, batched: at once, then at most ten times a second.
+ * Each member gets what it has not been sent yet, in order and without gaps.
+ */
+import type { TrackerMessageOf } from '../client/session-messages.ts';
+import type { Clock } from '../clock.ts';
+import type { Presence } from '../session/presence.ts';
+import { createThrottle, type Throttle } from '../throttle.ts';
+import { knownHashes, type Swarm } from './swarm.ts';
+
+export const FANOUT_INTERVAL_MS = 100;
+
+export interface HashFanout {
+  changed(swarm: Swarm): void;
+  /** The swarm is gone. */
+  drop(swarm: Swarm): void;
+}
+
+export function createHashFanout(presence: Presence, clock: Clock): HashFanout {
+  const throttles = new Map<string, Throttle>();
+  return {
+    changed(swarm) {
+      let throttle = throttles.get(swarm.id);
+      if (!throttle) {
+        throttle = createThrottle(clock, FANOUT_INTERVAL_MS, () => sendNew(swarm, presence));
+        throttles.set(swarm.id, throttle);
+      }
+      throttle.call();
+    },
+    drop(swarm) {
+      throttles.get(swarm.id)?.stop();
+      throttles.delete(swarm.id);
+    },
+  };
+}
+
+function sendNew(swarm: Swarm, presence: Presence): void {
+  // Most members stand at the same place: their message is made once.
+  const texts = new Map<number, string>();
+  for (const member of swarm.members.values()) {
+    const first = member.hashesSent;
+    if (first >= swarm.known || member.role === 'seeder') continue;
+    let text = texts.get(first);
+    if (text === undefined) {
+      const hashes = knownHashes(swarm, first).toString('base64');
+      text = JSON.stringify({ type: 'hashes', swarm: swarm.id, first, hashes } satisfies TrackerMessageOf<'hashes'>);
+      texts.set(first, text);
+    }
+    presence.get(member.peerId)?.sendText(text);
+    member.hashesSent = swarm.known;
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * The tracker's side of all swarms: what agents say about blobs, turned into membership, hashes and seeding.
+ * Decides what a message changes. Rights come from the jobs.
+ */
+import type { AgentMessageOf } from '../client/session-messages.ts';
+import type { SessionError } from '../client/shapes.ts';
+import type { Clock } from '../clock.ts';
+import { sessionError, TrackerError } from '../errors.ts';
+import type { AgentSession } from '../session/agent-session.ts';
+import type { Presence } from '../session/presence.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import type { TrackerSecrets } from '../store/settings-store.ts';
+import { type CachedClaims, createCachedClaims } from './cached-claims.ts';
+import { createHashFanout, type HashFanout } from './hash-fanout.ts';
+import { createMembership, type Membership } from './membership.ts';
+import type { JobsForSwarms } from './rights.ts';
+import { createSeeding, type SeedingDesk } from './seeding.ts';
+import { allHashesKnown, appendHashes, countOrigin, type Swarm } from './swarm.ts';
+import { createSwarmTable, type SwarmTable } from './swarm-table.ts';
+import { createTicketOffice, isTicketDue, startTicketRenewal } from './tickets.ts';
+
+export interface SwarmsDeps {
+  presence: Presence;
+  blobs: BlobStore;
+  secrets: TrackerSecrets;
+  jobs: JobsForSwarms;
+  clock: Clock;
+  random: () => number;
+}
+
+export interface Swarms {
+  opened(session: AgentSession): void;
+  closed(session: AgentSession): void;
+  cached(session: AgentSession, message: AgentMessageOf<'cached'>): void;
+  join(session: AgentSession, message: AgentMessageOf<'join'>): void;
+  leave(session: AgentSession, swarmId: string): void;
+  have(session: AgentSession, message: AgentMessageOf<'have'>): void;
+  /** Throws TrackerError FORBIDDEN_ROLE or BAD_MESSAGE: the session ends. */
+  publish(session: AgentSession, message: AgentMessageOf<'publish'>): void;
+  /** Throws TrackerError FORBIDDEN_ROLE: the session ends. */
+  seedFailed(session: AgentSession, message: AgentMessageOf<'seedFailed'>): void;
+  /** Why a blob does not come, if it does not. */
+  warningOf(digest: string): string | undefined;
+  count(): number;
+  stop(): void;
+}
+
+interface Parts {
+  deps: SwarmsDeps;
+  table: SwarmTable;
+  membership: Membership;
+  fanout: HashFanout;
+  claims: CachedClaims;
+  seeding: SeedingDesk;
+}
+
+export function createSwarms(deps: SwarmsDeps): Swarms {
+  const { presence, blobs, secrets, jobs, clock, random } = deps;
+  const table = createSwarmTable({ blobs, swarmSecret: secrets.swarmSecret, random });
+  const membership = createMembership(presence, createTicketOffice(secrets.privateKey, clock));
+  const fanout = createHashFanout(presence, clock);
+  const seeding = createSeeding({
+    ...{ table, presence, membership, clock, random },
+    mayRead: jobs.mayRead,
+    giveUp: (swarm, error) => giveUp(parts, swarm, error),
+    onChange: (swarm) => jobs.blobChanged(swarm.digest),
+  });
+  const parts: Parts = { deps, table, membership, fanout, claims: createCachedClaims(), seeding };
+  const stopRenewal = startTicketRenewal(clock, (nowMs) => renewTickets(parts, nowMs));
+  return {
+    opened: (session) => {
+      if (session.role === 'seeder') seeding.ensureAll();
+    },
+    closed: (session) => {
+      parts.claims.drop(session.peerId);
+      for (const swarm of table.all()) exit(parts, swarm, session.peerId);
+    },
+    cached: (session, message) => cached(parts, session, message),
+    join: (session, message) => join(parts, session, message),
+    leave: (session, swarmId) => {
+      const swarm = table.byId(swarmId);
+      if (swarm) exit(parts, swarm, session.peerId);
+    },
+    have: (session, message) => have(parts, session, message),
+    publish: (session, message) => publish(parts, session, message),
+    seedFailed: (session, { swarm: swarmId, error }) => {
+      const swarm = seederSwarm(parts, session, swarmId);
+      if (swarm) seeding.failed(swarm, session.peerId, error);
+    },
+    warningOf: (digest) => {
+      const swarm = table.byDigest(digest);
+      return swarm && seeding.warningOf(swarm);
+    },
+    count: () => table.all().length,
+    stop: () => {
+      stopRenewal();
+      for (const swarm of table.all()) drop(parts, swarm);
+    },
+  };
+}
+
+function cached(parts: Parts, session: AgentSession, message: AgentMessageOf<'cached'>): void {
+  for (const { digest, ...claim } of message.blobs) {
+    const size = parts.table.sizeOf(digest);
+    if (size === undefined) parts.claims.put(digest, session.peerId, claim);
+    else if (size === claim.size) enterHolder(parts, { swarm: open(parts, digest, size), session }, claim);
+  }
+}
+
+/** The agent said what it holds and asked for nothing: it may serve. */
+function enterHolder(
+  { membership }: Parts,
+  { swarm, session }: { swarm: Swarm; session: AgentSession },
+  claim: { pieces: number; complete: boolean },
+): void {
+  const role = swarm.members.get(session.peerId)?.role ?? 'holder';
+  membership.enter(swarm, session, { role, ...claim });
+  session.send({ type: 'joined', request: 0, neighbours: [], ...membership.factsFor(swarm, session) });
+}
+
+function join(parts: Parts, session: AgentSession, message: AgentMessageOf<'join'>): void {
+  const { request, digest, jobId } = message;
+  const { peerId } = session;
+  const right = parts.deps.jobs.rightOf(jobId, peerId, digest);
+  if (!right) {
+    session.send({ type: 'joinRefused', request, error: sessionError('FORBIDDEN_BLOB', digest) });
+    return;
+  }
+  const swarm = openAs(parts, session, { request, digest, size: right.size });
+  if (!swarm) return;
+  const isSeeding = swarm.seeding.peerId === peerId;
+  if (swarm.seeding.peerId === undefined) swarm.origin = { source: right.source, jobId };
+  parts.membership.enter(swarm, session, { role: isSeeding ? 'seeder' : 'leecher' });
+  session.send({
+    ...{ type: 'joined', request, neighbours: parts.membership.neighboursFor(swarm, peerId) },
+    ...parts.membership.factsFor(swarm, session),
+  });
+  parts.seeding.ensure(swarm);
+}
+
+function openAs(parts: Parts, session: AgentSession, asked: { request: number; digest: string; size: number }) {
+  try {
+    return open(parts, asked.digest, asked.size);
+  } catch (error) {
+    if (!(error instanceof TrackerError)) throw error;
+    const { code, message: text, retryable } = error;
+    session.send({ type: 'joinRefused', request: asked.request, error: { code, text, retryable } });
+    return undefined;
+  }
+}
+
+/** Whoever said it holds the blob before there was a swarm belongs to it from the start. */
+function open(parts: Parts, digest: string, size: number): Swarm {
+  const swarm = parts.table.open(digest, size);
+  for (const [peerId, { size: claimedSize, ...claim }] of parts.claims.take(digest)) {
+    const holder = parts.deps.presence.get(peerId);
+    if (holder && claimedSize === size) enterHolder(parts, { swarm, session: holder }, claim);
+  }
+  return swarm;
+}
+
+function have(parts: Parts, session: AgentSession, message: AgentMessageOf<'have'>): void {
+  const swarm = parts.table.byId(message.swarm);
+  const member = swarm?.members.get(session.peerId);
+  if (!swarm || !member) return;
+  member.pieces = Math.min(message.pieces, swarm.pieceCount);
+  member.complete = message.complete;
+  if (member.complete && swarm.seeding.peerId === session.peerId) parts.seeding.progressed(swarm);
+  parts.seeding.ensure(swarm);
+}
+
+function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'publish'>): void {
+  const { jobs, blobs } = parts.deps;
+  const swarm = seederSwarm(parts, session, message.swarm);
+  if (!swarm) return;
+  const readBytes = countOrigin(swarm.seeding, session.peerId, message.originBytes);
+  if (swarm.origin && readBytes > 0) jobs.addOrigin(swarm.origin.jobId, readBytes);
+  const outcome = appendHashes(swarm, message.first, Buffer.from(message.hashes, 'base64'));
+  if (outcome === 'malformed') {
+    throw new TrackerError('BAD_MESSAGE', `publish: these are not hashes of pieces of ${swarm.digest}`);
+  }
+  if (outcome === 'conflict') giveUp(parts, swarm, sessionError('HASH_CONFLICT', swarm.digest));
+  if (outcome !== 'appended') return;
+  if (allHashesKnown(swarm)) blobs.put(swarm);
+  parts.seeding.progressed(swarm);
+  parts.fanout.changed(swarm);
+}
+
+/** The swarm, if this agent is its seeder now. A seeder that was replaced is heard no more. */
+function seederSwarm(parts: Parts, session: AgentSession, swarmId: string): Swarm | undefined {
+  if (session.role !== 'seeder') throw new TrackerError('FORBIDDEN_ROLE');
+  const swarm = parts.table.byId(swarmId);
+  return swarm?.seeding.peerId === session.peerId ? swarm : undefined;
+}
+
+function exit(parts: Parts, swarm: Swarm, peerId: string): void {
+  if (!swarm.members.has(peerId)) return;
+  parts.membership.exit(swarm, peerId);
+  if (swarm.members.size === 0) drop(parts, swarm);
+  else if (swarm.seeding.peerId === peerId) parts.seeding.lost(swarm);
+  else parts.seeding.ensure(swarm);
+}
+
+function giveUp(parts: Parts, swarm: Swarm, error: SessionError): void {
+  const { presence, blobs, jobs } = parts.deps;
+  const waiting = [...swarm.members.values()].filter(({ role, complete }) => role === 'leecher' && !complete);
+  for (const peerId of swarm.members.keys()) {
+    presence.get(peerId)?.send({ type: 'retract', swarm: swarm.id, digest: swarm.digest, error });
+  }
+  drop(parts, swarm);
+  // Wrong bytes are wrong for everybody, also for who is not here now or has them already.
+  const isWrong = error.code === 'DIGEST_MISMATCH' || error.code === 'HASH_CONFLICT';
+  if (isWrong) blobs.forget(swarm.digest);
+  jobs.blobFailed(swarm.digest, error, isWrong ? undefined : waiting.map(({ peerId }) => peerId));
+}
+
+function drop({ table, fanout }: Parts, swarm: Swarm): void {
+  swarm.seeding.cancelRetry?.();
+  fanout.drop(swarm);
+  table.delete(swarm);
+}
+
+function renewTickets({ deps, table, membership }: Parts, nowMs: number): void {
+  for (const swarm of table.all()) {
+    for (const member of swarm.members.values()) {
+      const session = deps.presence.get(member.peerId);
+      if (!session || !isTicketDue(member, nowMs)) continue;
+      // The job is over: what the host has it may go on serving.
+      if (member.role === 'leecher' && !deps.jobs.mayRead(member.peerId, swarm.digest)) member.role = 'holder';
+      session.send({ type: 'ticket', swarm: swarm.id, ticket: membership.ticketFor(swarm, session, member) });
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Puts the tracker together and takes it apart again: store, swarms, jobs, sessions, HTTP.
+ * Decides only whether the options allow a start.
+ */
+import { randomInt } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { StatusView, TokenRole } from './client/api-schemas.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { sessionError, TrackerError } from './errors.ts';
+import { createApp } from './http/app.ts';
+import { createJobs, type Jobs } from './jobs/jobs.ts';
+import type { OpenSource } from './resolve/resolve-images.ts';
+import { createSourcePool } from './resolve/source-pool.ts';
+import { type AgentRoster, createAgentRoster } from './session/agent-roster.ts';
+import { createPresence, type Presence } from './session/presence.ts';
+import { createSessionHandler } from './session/session-handler.ts';
+import { createAgentStore } from './store/agent-store.ts';
+import { createBlobStore } from './store/blob-store.ts';
+import { type Database, openDatabase } from './store/database.ts';
+import { createJobStore } from './store/job-store.ts';
+import { loadSecrets } from './store/settings-store.ts';
+import { createTokenStore } from './store/token-store.ts';
+import { createSwarms, type Swarms } from './swarms/swarms.ts';
+
+export interface TrackerOptions {
+  dataDir: string;
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** PEM. */
+  tls?: { cert: string; key: string };
+  /** Plain HTTP: tokens and images' names travel in the clear. Exactly one of this and `tls`. */
+  insecure?: boolean;
+  openSource: OpenSource;
+  logger: Logger;
+  version: string;
+  clock?: Clock;
+  random?: () => number;
+}
+
+export interface Tracker {
+  url: string;
+  port: number;
+  stop(): Promise<void>;
+  /** Returns the token; it cannot be had again. */
+  createToken(role: TokenRole, name: string): string;
+}
+
+/** Throws TrackerError BAD_OPTIONS, NEWER_DATABASE. */
+export async function createTracker(options: TrackerOptions): Promise<Tracker> {
+  checkDoors(options);
+  const db = openDatabase(options.dataDir);
+  try {
+    return await start(db, options);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function checkDoors({ tls, insecure, logger }: TrackerOptions): void {
+  if ((tls !== undefined) === (insecure === true)) {
+    throw new TrackerError(
+      'BAD_OPTIONS',
+      'give either tls (certificate and key) or insecure: true, not both, not none',
+    );
+  }
+  if (insecure) logger.warn('insecure: the tracker speaks plain HTTP; tokens travel in the clear');
+}
+
+async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
+  const { logger: log, clock = systemClock, version } = options;
+  const tokens = createTokenStore(db);
+  const sources = createSourcePool(options.openSource);
+  const { presence, roster, swarms, jobs, secrets } = createCore(db, options, sources.open);
+  const handler = createSessionHandler({ presence, roster, swarms, jobs, secrets, version, log });
+  const startedAt = new Date(clock.now()).toISOString();
+  const status = () => ({ version, startedAt, ...figures({ presence, roster, swarms, jobs }) });
+  const app = await createApp({ handler, tokens, presence, roster, jobs, clock, log, version, status }, options);
+
+  const stop = async () => {
+    for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
+    await app.close();
+    swarms.stop();
+    jobs.stop();
+    await sources.close();
+    db.close();
+  };
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    swarms.stop();
+    jobs.stop();
+    throw error;
+  }
+  const { port } = app.server.address() as { port: number };
+  const url = `${options.tls ? 'https' : 'http'}://${hostInUrl(options.host)}:${port}`;
+  log.info({ url }, 'tracker started');
+  return { url, port, stop, createToken: (role, name) => tokens.create(role, name, clock.now()).token };
+}
+
+interface Core {
+  presence: Presence;
+  roster: AgentRoster;
+  swarms: Swarms;
+  jobs: Jobs;
+}
+
+function createCore(db: Database, options: TrackerOptions, openSource: OpenSource) {
+  const { logger: log, clock = systemClock, random = secureRandom } = options;
+  const secrets = loadSecrets(db);
+  const presence = createPresence();
+  const roster = createAgentRoster(createAgentStore(db), presence, clock);
+  const store = createJobStore(db);
+  // Jobs and swarms know each other: rights one way, warnings the other.
+  let swarms: Swarms | undefined;
+  const warningOf = (digest: string) => swarms?.warningOf(digest);
+  const jobs = createJobs({ store, presence, roster, openSource, clock, log, warningOf });
+  swarms = createSwarms({ presence, blobs: createBlobStore(db), secrets, jobs, clock, random });
+  return { secrets, presence, roster, swarms, jobs };
+}
+
+function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {
+  const known = roster.all();
+  const count = (role: 'agent' | 'seeder') => ({
+    known: known.filter((agent) => agent.role === role).length,
+    online: presence.withRole(role).length,
+  });
+  return {
+    agents: count('agent'),
+    seeders: count('seeder'),
+    swarms: swarms.count(),
+    runningJobs: jobs.countRunning(),
+  };
+}
+
+/** In [0, 1): neighbours and seeders are not for an outsider to foretell. */
+function secureRandom(): number {
+  return randomInt(2 ** 47) / 2 ** 47;
+}
+
+function hostInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::' || host === '') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
