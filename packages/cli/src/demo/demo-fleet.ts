@@ -28,8 +28,8 @@ export interface Fleet {
   client: TrackerClient;
   seeder: FleetMember;
   agents: FleetMember[];
-  /** Why no engine is used, when none is. */
-  engine: { used: boolean; why: string };
+  /** The engine the first agent loads into, if one answers, and what was found. */
+  engine: { address: string | undefined; why: string };
   stop(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     members.push(await startMember('seeder', { kind: 'cache' }, tracker, options));
     for (let number = 1; number <= options.agents; number++) {
       const archive: ExitOptions = { kind: 'archive', folder: join(folder, `agent-${number}`, 'archives') };
-      members.push(await startMember(`agent-${number}`, number === 1 && engine.used ? { kind: 'engine' } : archive, tracker, options));
+      members.push(await startMember(`agent-${number}`, number === 1 && engine.address !== undefined ? { kind: 'engine', address: engine.address } : archive, tracker, options));
     }
   } catch (error) {
     await stopAll(tracker, members);
@@ -81,13 +81,14 @@ async function stopAll(tracker: Tracker, members: readonly FleetMember[]): Promi
 }
 
 async function findEngine(): Promise<Fleet['engine']> {
-  const engine = createEngineClient({ address: process.env['DOCKER_HOST'] ?? defaultEngineAddress(process.platform) });
+  const address = process.env['DOCKER_HOST'] || defaultEngineAddress(process.platform);
+  const engine = createEngineClient({ address });
   try {
     const { version, os } = await engine.info(AbortSignal.timeout(ENGINE_ANSWERS_MS));
-    if (os === 'windows') return { used: false, why: 'the demo image is no Windows container' };
-    return { used: true, why: `Docker Engine ${version} answers` };
+    if (os === 'windows') return { address: undefined, why: 'the demo image is no Windows container' };
+    return { address, why: `Docker Engine ${version} answers` };
   } catch {
-    return { used: false, why: 'no Docker Engine answers on this machine' };
+    return { address: undefined, why: 'no Docker Engine answers on this machine' };
   } finally {
     await engine.close();
   }

@@ -8,7 +8,6 @@ export interface DemoAgentResult {
   state: JobHostView['state'];
   exit?: 'engine' | 'archive' | 'cache';
   imageId?: string;
-  archivePath?: string;
   archiveBytes: number;
   receivedBytes: number;
   sentBytes: number;
@@ -60,7 +59,6 @@ function agentResult(name: string, traffic: { sentBytes: number; receivedBytes: 
     state: host?.state ?? 'waiting',
     exit: report?.exit,
     imageId: report?.imageId,
-    archivePath: report?.archivePath,
     archiveBytes: report?.archiveBytes ?? 0,
     receivedBytes: traffic.receivedBytes,
     sentBytes: traffic.sentBytes,
@@ -85,7 +83,7 @@ export function describeSummary(summary: DemoSummary, kept: string | undefined):
 
 function describeAgent(agent: DemoAgentResult): string {
   if (agent.error !== undefined) return `failed: ${agent.error.text}`;
-  if (agent.exit === 'engine') return `in the Docker Engine as ${agent.imageId}`;
+  if (agent.exit === 'engine') return `in the Docker Engine as ${agent.imageId?.slice(0, 19)} (docker rmi takes it out again)`;
   if (agent.exit === 'archive') return `verified docker load archive, ${(agent.archiveBytes / 1e6).toFixed(1)} MB`;
   return agent.state;
 }

@@ -66,7 +66,7 @@ async function distribute(folder: string, options: DemoOptions): Promise<DemoSum
   const logger = pino({ level: 'info' }, pino.destination({ dest: join(folder, 'demo.log'), sync: true }));
   const fleet = await startFleet({ folder, agents, bytesPerSecond, version, logger, openSource });
   try {
-    stderr.write(`tracker at ${fleet.tracker.url}, a seeder and ${agents} agents; ${fleet.engine.why}${fleet.engine.used ? ': agent-1 loads into it' : ': all write archives'}\n`);
+    stderr.write(`tracker at ${fleet.tracker.url}, a seeder and ${agents} agents; ${fleet.engine.why}${fleet.engine.address !== undefined ? ': agent-1 loads into it' : ': all write archives'}\n`);
     await allOnline(fleet);
     const startedAt = performance.now();
     const job = await watch(fleet, await fleet.client.createJob({ images: [reference] }), options);
