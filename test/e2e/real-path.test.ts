@@ -26,14 +26,22 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
   let refB: string;
 
   beforeAll(async () => {
-    [registry, imageA, ...engines] = await Promise.all([startRegistry(), makeImage(), startDockerd(), startDockerd(), startDockerd()]);
+    [registry, imageA, ...engines] = await Promise.all([
+      startRegistry(),
+      makeImage(),
+      startDockerd(),
+      startDockerd(),
+      startDockerd(),
+    ]);
     imageB = await makeVariant(imageA);
     refA = `${registry.host}/team/a:1`;
     refB = `${registry.host}/team/b:1`;
     await pushImage(imageA.layout, refA);
     await pushImage(imageB.layout, refB);
     site = await startSite({ registries: [{ host: registry.host, url: registry.url }], cap: CAP });
-    agents = await Promise.all(HOSTS.map((name, index) => site.startAgent({ name, engine: engines[index]?.address ?? '', cap: CAP })));
+    agents = await Promise.all(
+      HOSTS.map((name, index) => site.startAgent({ name, engine: engines[index]?.address ?? '', cap: CAP })),
+    );
   });
 
   const prewarm = async (reference: string): Promise<JobView> => {
@@ -48,18 +56,23 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
     it('comes onto every engine', async () => {
       job = await prewarm(refA);
       expect(job.state).toBe('done');
-      expect(job.hosts.map(({ name, state }) => `${name} ${state}`).sort()).toEqual(HOSTS.map((name) => `${name} ready`));
+      expect(job.hosts.map(({ name, state }) => `${name} ${state}`).sort()).toEqual(
+        HOSTS.map((name) => `${name} ready`),
+      );
     });
 
     it('has the registry config digest as its ID, and the full reference as its tag', async () => {
       for (const engine of engines) {
-        const [shown] = JSON.parse(await engine.docker('image', 'inspect', refA)) as [{ Id: string; RepoTags: string[] }];
+        const [shown] = JSON.parse(await engine.docker('image', 'inspect', refA)) as [
+          { Id: string; RepoTags: string[] },
+        ];
         expect(shown).toMatchObject({ Id: imageA.config.digest, RepoTags: [refA] });
       }
     });
 
     it('runs', async () => {
-      for (const engine of engines) expect(await engine.docker('run', '--rm', '--network', 'none', refA)).toBe(`${imageA.line}\n`);
+      for (const engine of engines)
+        expect(await engine.docker('run', '--rm', '--network', 'none', refA)).toBe(`${imageA.line}\n`);
     });
 
     it('was read once from the registry, and sent about once by the seeder', async () => {
@@ -87,7 +100,8 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
         expect(images[0]?.archiveBytes).toBeGreaterThan(changed());
         expect(images[0]?.archiveBytes).toBeLessThan(changed() + 64 * 1024);
       }
-      for (const engine of engines) expect(await engine.docker('run', '--rm', '--network', 'none', refB)).toBe(`${imageB.line}\n`);
+      for (const engine of engines)
+        expect(await engine.docker('run', '--rm', '--network', 'none', refB)).toBe(`${imageB.line}\n`);
     });
 
     it('was read once: the changed layer for B, the shared ones only for A', async () => {
@@ -97,7 +111,8 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
 
   it('finds an image that is there already, and moves nothing', async () => {
     const job = await prewarm(refA);
-    for (const { images } of job.hosts) expect(images[0]).toMatchObject({ state: 'ready', wantedBytes: 0, peerBytes: 0, archiveBytes: 0 });
+    for (const { images } of job.hosts)
+      expect(images[0]).toMatchObject({ state: 'ready', wantedBytes: 0, peerBytes: 0, archiveBytes: 0 });
   });
 
   it('leaves nothing to do for a docker pull of the same tag', async () => {
@@ -141,7 +156,8 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
 
   /** The access log has one GET a blob; a line appears a moment after its answer. */
   async function readOnce(digests: string[]): Promise<void> {
-    const reads = (digest: string): number => registry.accessLog().filter(({ method, path }) => method === 'GET' && path.endsWith(`/blobs/${digest}`)).length;
+    const reads = (digest: string): number =>
+      registry.accessLog().filter(({ method, path }) => method === 'GET' && path.endsWith(`/blobs/${digest}`)).length;
     await waitFor('the access log', () => digests.every((digest) => reads(digest) > 0));
     for (const digest of digests) expect(reads(digest), `reads of ${digest}`).toBe(1);
   }

@@ -85,7 +85,17 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
     },
   });
   const newToken = async (role: string): Promise<string> => {
-    const made = await shoalCommand(['token', 'create', '--role', role, '--name', `test ${role}`, '--data-dir', dataDir, '--json']);
+    const made = await shoalCommand([
+      'token',
+      'create',
+      '--role',
+      role,
+      '--name',
+      `test ${role}`,
+      '--data-dir',
+      dataDir,
+      '--json',
+    ]);
     if (made.code !== 0) throw new Error(made.stderr);
     return (JSON.parse(made.stdout) as { token: string }).token;
   };
@@ -130,7 +140,11 @@ async function startAgent(site: ShoalSite, settings: AgentSettings, door: object
 }
 
 async function isOnline(site: ShoalSite, wanted: (host: HostView) => boolean): Promise<void> {
-  await waitFor('an agent to come online', async () => (await site.hosts()).some((host) => wanted(host) && host.online), READY_MS);
+  await waitFor(
+    'an agent to come online',
+    async () => (await site.hosts()).some((host) => wanted(host) && host.online),
+    READY_MS,
+  );
 }
 
 async function writeConfig(folder: string, name: string, config: object): Promise<string> {
@@ -141,8 +155,12 @@ async function writeConfig(folder: string, name: string, config: object): Promis
 
 /** The job as it is when `until` holds. */
 export async function waitForJob(site: ShoalSite, id: string, until: (job: JobView) => boolean): Promise<JobView> {
-  return waitFor(`job ${id}`, async () => {
-    const job = await site.client.job(id);
-    return until(job) ? job : undefined;
-  }, 120_000);
+  return waitFor(
+    `job ${id}`,
+    async () => {
+      const job = await site.client.job(id);
+      return until(job) ? job : undefined;
+    },
+    120_000,
+  );
 }

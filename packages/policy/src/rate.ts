@@ -28,7 +28,9 @@ export function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+\/s)$/.exec(trimmed);
   const factor = match?.[2] === undefined ? undefined : UNITS[match[2].toLowerCase()];
   if (match?.[1] === undefined || factor === undefined)
-    throw new RateError(`"${text}" is not a rate; write a number and a unit such as "60 MB/s", "200 Mbit/s" or "1 GiB/s", or "unlimited"`);
+    throw new RateError(
+      `"${text}" is not a rate; write a number and a unit such as "60 MB/s", "200 Mbit/s" or "1 GiB/s", or "unlimited"`,
+    );
   const bytesPerSecond = Number(match[1]) * factor;
   if (bytesPerSecond > 0 && bytesPerSecond < 1024)
     throw new RateError(`"${text}" is below 1 KiB/s; write 0 B/s to freeze, or a rate of at least 1 KiB/s`);

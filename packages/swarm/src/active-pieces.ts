@@ -68,4 +68,3 @@ export function releaseLink(active: ActivePiece, link: LinkId): void {
   for (const askers of active.askers) askers.delete(link);
   if (active.owner === link) active.owner = undefined;
 }
-

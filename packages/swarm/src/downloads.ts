@@ -3,7 +3,15 @@
  * rarest, and at the very end asks a second peer for what a first one is slow to send. Holds the
  * active pieces and the picker; knows nothing of serving, dialling or announcing.
  */
-import { type ActivePiece, blockAt, blockIndex, duplicableBlock, releaseLink, startPiece, unaskedBlock } from './active-pieces.ts';
+import {
+  type ActivePiece,
+  blockAt,
+  blockIndex,
+  duplicableBlock,
+  releaseLink,
+  startPiece,
+  unaskedBlock,
+} from './active-pieces.ts';
 import type { Block, LinkId, PeerId, SwarmEffect } from './events.ts';
 import { pieceSize } from './geometry.ts';
 import { forgetAsked, hasRoom, type Link, noteAsked, noteReceived } from './links.ts';
@@ -22,13 +30,15 @@ export class Downloads {
   readonly picker: PiecePicker;
   readonly #active = new Map<number, ActivePiece>();
   readonly #held: PieceSet;
+  readonly #links: ReadonlyMap<LinkId, Link>;
   readonly #options: DownloadOptions;
   readonly #maxActive: number;
   #verifiable = 0;
   #turn = 0;
 
-  constructor(held: PieceSet, options: DownloadOptions) {
+  constructor(held: PieceSet, links: ReadonlyMap<LinkId, Link>, options: DownloadOptions) {
     this.#held = held;
+    this.#links = links;
     this.#options = options;
     this.picker = new PiecePicker(held.length, options.random);
     this.#maxActive = Math.max(4, Math.floor(options.activeBytes / options.pieceLength));
@@ -73,11 +83,13 @@ export class Downloads {
     const active = this.#active.get(block.piece);
     if (active === undefined || active.verifying) return false;
     const index = blockIndex(active, block);
-    return index !== undefined && active.received[index] === false && (active.askers[index] as Set<LinkId>).has(link.link);
+    return (
+      index !== undefined && active.received[index] === false && (active.askers[index] as Set<LinkId>).has(link.link)
+    );
   }
 
   /** A block is there; whoever else was asked for it is told not to send it. */
-  received(link: Link, block: Block, links: ReadonlyMap<LinkId, Link>, now: number): SwarmEffect[] {
+  received(link: Link, block: Block, now: number): SwarmEffect[] {
     noteReceived(link, block, now);
     forgetAsked(link, block);
     const active = this.#active.get(block.piece);
@@ -89,7 +101,7 @@ export class Downloads {
     const others = active.askers[index] as Set<LinkId>;
     others.delete(link.link);
     const effects: SwarmEffect[] = [...others].map((other) => ({ type: 'cancel', link: other, ...block }));
-    for (const other of others) forgetAsked(links.get(other) as Link, block);
+    for (const other of others) forgetAsked(this.#links.get(other) as Link, block);
     others.clear();
     if (active.receivedCount === active.received.length) {
       active.verifying = true;

@@ -47,7 +47,13 @@ export type SwarmEvent =
   | { type: 'budget'; bytes: number }
   | { type: 'wake' };
 
-export type CloseReason = 'complete' | 'bad piece' | 'blocked' | 'request out of range' | 'not a downloader' | 'piece out of range';
+export type CloseReason =
+  | 'complete'
+  | 'bad piece'
+  | 'blocked'
+  | 'request out of range'
+  | 'not a downloader'
+  | 'piece out of range';
 
 export type SwarmEffect =
   | { type: 'dial'; peer: PeerId }

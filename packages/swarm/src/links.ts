@@ -84,4 +84,3 @@ export function silentAt(link: Link): number | undefined {
   const expectedMs = link.bytesPerSecond === 0 ? 0 : (4000 * link.blockBytes) / link.bytesPerSecond;
   return link.lastBlockAt + Math.max(SILENT_MS, expectedMs);
 }
-

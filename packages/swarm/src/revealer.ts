@@ -72,7 +72,10 @@ export class Revealer {
       dealt = false;
       for (const audience of this.#audiences.values()) {
         if (audience.link.have.complete || audience.pending.size >= this.#ahead) continue;
-        const piece = takeFirst(fresh, (candidate) => !audience.link.have.has(candidate) && !audience.shown.has(candidate));
+        const piece = takeFirst(
+          fresh,
+          (candidate) => !audience.link.have.has(candidate) && !audience.shown.has(candidate),
+        );
         if (piece === undefined) continue;
         this.#show(audience, piece, now);
         reveals.push({ link: audience.link.link, piece });

@@ -25,7 +25,13 @@ describe('a swarm from one simultaneous start', () => {
 
   it('spreads while the seeder is still reading the origin', () => {
     const size = 32 * MiB;
-    const world = new World({ hosts: 4, size, pieceLength: MiB / 4, bytesPerSecond: RATE, originBytesPerSecond: RATE / 4 });
+    const world = new World({
+      hosts: 4,
+      size,
+      pieceLength: MiB / 4,
+      bytesPerSecond: RATE,
+      originBytesPerSecond: RATE / 4,
+    });
     world.runUntil(() => world.agents.every((host) => host.swarm.held.count >= 10), 60_000);
     expect(world.seeder.swarm.held.complete).toBe(false);
     world.run(60_000);

@@ -36,8 +36,9 @@ export class Swarm {
     const pieces = pieceCount(options.size, options.pieceLength);
     this.held = new PieceSet(pieces, options.held?.bits);
     this.#options = options;
-    this.#downloads = new Downloads(this.held, { activeBytes: 64 * 1024 * 1024, ...options });
-    this.#revealer = options.role === 'seeder' ? new Revealer(this.held, options.pieceLength, options.random) : undefined;
+    this.#downloads = new Downloads(this.held, this.#links, { activeBytes: 64 * 1024 * 1024, ...options });
+    this.#revealer =
+      options.role === 'seeder' ? new Revealer(this.held, options.pieceLength, options.random) : undefined;
     this.#completed = this.held.complete;
   }
 
@@ -62,7 +63,7 @@ export class Swarm {
       case 'peerHolds':
         return this.#peerHas(event.link, event.pieces, now);
       case 'blockReceived':
-        return this.#withLink(event.link, (link) => this.#downloads.received(link, pick(event), this.#links, now));
+        return this.#withLink(event.link, (link) => this.#downloads.received(link, pick(event), now));
       case 'blockRejected':
         return this.#withLink(event.link, (link) => {
           this.#downloads.rejected(link, pick(event));
@@ -158,7 +159,8 @@ export class Swarm {
   #complete(): SwarmEffect[] {
     this.#completed = true;
     const effects: SwarmEffect[] = [{ type: 'complete' }];
-    for (const link of this.#links.values()) if (link.canRequest && !link.canServe) effects.push(close(link, 'complete'));
+    for (const link of this.#links.values())
+      if (link.canRequest && !link.canServe) effects.push(close(link, 'complete'));
     return effects;
   }
 
@@ -175,7 +177,10 @@ export class Swarm {
   #blockRequested(link: Link, block: Block): SwarmEffect[] {
     if (!link.canServe) return [close(link, 'not a downloader')];
     const { size, pieceLength } = this.#options;
-    const inRange = block.piece < this.held.length && block.length > 0 && block.offset + block.length <= pieceSize(block.piece, size, pieceLength);
+    const inRange =
+      block.piece < this.held.length &&
+      block.length > 0 &&
+      block.offset + block.length <= pieceSize(block.piece, size, pieceLength);
     if (!inRange) return [close(link, 'request out of range')];
     return [{ type: this.held.has(block.piece) ? 'serve' : 'reject', link: link.link, ...block }];
   }

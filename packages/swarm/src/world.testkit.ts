@@ -65,7 +65,13 @@ export class World {
   #links = 0;
 
   constructor(options: WorldOptions) {
-    this.#options = { seed: 1, latencyMs: 1, blockBytes: 131_072, originBytesPerSecond: Number.POSITIVE_INFINITY, ...options };
+    this.#options = {
+      seed: 1,
+      latencyMs: 1,
+      blockBytes: 131_072,
+      originBytesPerSecond: Number.POSITIVE_INFINITY,
+      ...options,
+    };
     this.#addHost('seeder', 'seeder');
     for (let index = 0; index < options.hosts; index++) this.#addHost(`h${index}`, 'agent');
     this.#readOrigin();
@@ -148,7 +154,8 @@ export class World {
     const { latencyMs } = this.#options;
     const wire = 'link' in effect ? this.#wires.get(effect.link) : undefined;
     const other = wire?.from === host ? wire.to : wire?.from;
-    if (effect.type === 'dial') return this.#later(latencyMs, () => this.#connect(host, this.hosts.get(effect.peer) as Host));
+    if (effect.type === 'dial')
+      return this.#later(latencyMs, () => this.#connect(host, this.hosts.get(effect.peer) as Host));
     if (effect.type === 'verify') return this.#later(2, () => this.#verify(host, effect.piece));
     if (effect.type === 'complete') {
       host.completeAt = this.now;
@@ -164,7 +171,11 @@ export class World {
       this.#later(delayMs, () => this.#wires.has(wire.link) && this.#feed(other, event));
     switch (effect.type) {
       case 'announceSet':
-        return deliver({ type: 'peerHolds', link: wire.link, pieces: new PieceSet(effect.pieces.length, effect.pieces.bits) });
+        return deliver({
+          type: 'peerHolds',
+          link: wire.link,
+          pieces: new PieceSet(effect.pieces.length, effect.pieces.bits),
+        });
       case 'announce':
         return deliver({ type: 'peerHas', link: wire.link, piece: effect.piece });
       case 'request':
@@ -175,7 +186,9 @@ export class World {
         const start = Math.max(this.now, host.uploadFreeAt);
         host.uploadFreeAt = start + (effect.length * 1000) / this.#options.bytesPerSecond;
         host.sentBytes += effect.length;
-        this.#later(host.uploadFreeAt - this.now + this.#options.latencyMs, () => this.#receive(wire, host, other, effect));
+        this.#later(host.uploadFreeAt - this.now + this.#options.latencyMs, () =>
+          this.#receive(wire, host, other, effect),
+        );
         return;
       }
       case 'reject':
@@ -183,7 +196,12 @@ export class World {
     }
   }
 
-  #receive(wire: Wire, from: Host, to: Host, { piece, offset, length }: { piece: number; offset: number; length: number }): void {
+  #receive(
+    wire: Wire,
+    from: Host,
+    to: Host,
+    { piece, offset, length }: { piece: number; offset: number; length: number },
+  ): void {
     if (!this.#wires.has(wire.link)) return;
     to.receivedBytes += length;
     if (!to.swarm.wants(wire.link, { piece, offset, length })) return;
@@ -201,8 +219,24 @@ export class World {
     const link = ++this.#links;
     this.#wires.set(link, { from, to, link });
     const { blockBytes } = this.#options;
-    this.#feed(to, { type: 'connected', link, peer: from.id, canRequest: false, canServe: true, remoteIsSeeder: from === this.seeder, blockBytes });
-    this.#feed(from, { type: 'connected', link, peer: to.id, canRequest: true, canServe: false, remoteIsSeeder: to === this.seeder, blockBytes });
+    this.#feed(to, {
+      type: 'connected',
+      link,
+      peer: from.id,
+      canRequest: false,
+      canServe: true,
+      remoteIsSeeder: from === this.seeder,
+      blockBytes,
+    });
+    this.#feed(from, {
+      type: 'connected',
+      link,
+      peer: to.id,
+      canRequest: true,
+      canServe: false,
+      remoteIsSeeder: to === this.seeder,
+      blockBytes,
+    });
   }
 
   #cut(link: LinkId, wire: Wire): void {
@@ -214,5 +248,7 @@ export class World {
 
 /** What every agent holds, a line each, a character a piece: `#` held, `.` not. */
 export function draw(world: World): string[] {
-  return world.agents.map((host) => Array.from({ length: host.swarm.held.length }, (_, piece) => (host.swarm.held.has(piece) ? '#' : '.')).join(''));
+  return world.agents.map((host) =>
+    Array.from({ length: host.swarm.held.length }, (_, piece) => (host.swarm.held.has(piece) ? '#' : '.')).join(''),
+  );
 }

@@ -38,14 +38,26 @@ const ENGINE_ANSWERS_MS = 3000;
 
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { folder, logger, version, openSource } = options;
-  const tracker = await createTracker({ dataDir: join(folder, 'tracker'), host: LOOPBACK, port: 0, insecure: true, openSource, logger, version });
+  const tracker = await createTracker({
+    dataDir: join(folder, 'tracker'),
+    host: LOOPBACK,
+    port: 0,
+    insecure: true,
+    openSource,
+    logger,
+    version,
+  });
   const members: FleetMember[] = [];
   const engine = await findEngine();
   try {
-    members.push(await startMember('seeder', { kind: 'cache' }, tracker, options));
+    members.push(await startMember({ name: 'seeder', exit: { kind: 'cache' } }, tracker, options));
     for (let number = 1; number <= options.agents; number++) {
-      const archive: ExitOptions = { kind: 'archive', folder: join(folder, `agent-${number}`, 'archives') };
-      members.push(await startMember(`agent-${number}`, number === 1 && engine.address !== undefined ? { kind: 'engine', address: engine.address } : archive, tracker, options));
+      const name = `agent-${number}`;
+      const toEngine = number === 1 && engine.address !== undefined;
+      const exit: ExitOptions = toEngine
+        ? { kind: 'engine', address: engine.address }
+        : { kind: 'archive', folder: join(folder, name, 'archives') };
+      members.push(await startMember({ name, exit }, tracker, options));
     }
   } catch (error) {
     await stopAll(tracker, members);
@@ -56,7 +68,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   return { tracker, client, seeder, agents, engine, stop: () => stopAll(tracker, members) };
 }
 
-async function startMember(name: string, exit: ExitOptions, tracker: Tracker, options: FleetOptions): Promise<FleetMember> {
+async function startMember(
+  { name, exit }: { name: string; exit: ExitOptions },
+  tracker: Tracker,
+  options: FleetOptions,
+): Promise<FleetMember> {
   const { folder, bytesPerSecond, version, logger, openSource } = options;
   const isSeeder = name === 'seeder';
   const agent = await startAgent({
@@ -81,7 +97,7 @@ async function stopAll(tracker: Tracker, members: readonly FleetMember[]): Promi
 }
 
 async function findEngine(): Promise<Fleet['engine']> {
-  const address = process.env['DOCKER_HOST'] || defaultEngineAddress(process.platform);
+  const address = process.env.DOCKER_HOST || defaultEngineAddress(process.platform);
   const engine = createEngineClient({ address });
   try {
     const { version, os } = await engine.info(AbortSignal.timeout(ENGINE_ANSWERS_MS));

@@ -30,7 +30,11 @@ const LAYER_TAR = 'application/vnd.oci.image.layer.v1.tar';
 const LAYER_SHARES = [0.6, 0.3, 0.1];
 
 /** `wantedBytes` is what the image has at least; `onProgress` is told how many bytes are packed. */
-export async function makeDemoImage(folder: string, wantedBytes: number, onProgress: (bytes: number) => void): Promise<DemoImage> {
+export async function makeDemoImage(
+  folder: string,
+  wantedBytes: number,
+  onProgress: (bytes: number) => void,
+): Promise<DemoImage> {
   const layout = join(folder, 'image');
   await mkdir(join(layout, 'blobs', 'sha256'), { recursive: true });
   const files = await findMachineFiles(programFolders(platform(), process.env), wantedBytes);
@@ -38,8 +42,11 @@ export async function makeDemoImage(folder: string, wantedBytes: number, onProgr
   for (const [index, share] of LAYER_SHARES.entries()) {
     const part = takeBytes(files, index === LAYER_SHARES.length - 1 ? Number.POSITIVE_INFINITY : wantedBytes * share);
     // A machine with too few files: the last layer is filled up.
-    const fillBytes = index < LAYER_SHARES.length - 1 ? 0 : wantedBytes - sum(layers.map(({ size }) => size)) - sum(part.map(({ size }) => size));
-    layers.push(await writeLayer(layout, part, Math.max(0, fillBytes), onProgress));
+    const fillBytes =
+      index < LAYER_SHARES.length - 1
+        ? 0
+        : wantedBytes - sum(layers.map(({ size }) => size)) - sum(part.map(({ size }) => size));
+    layers.push(await writeLayer(layout, { files: part, fillBytes: Math.max(0, fillBytes) }, onProgress));
   }
   const reference: Reference = { registry: 'registry.demo', repository: 'team/app', tag: '1' };
   const imageBytes = await writeIndex(layout, layers, reference);
@@ -56,7 +63,11 @@ function takeBytes(files: MachineFile[], bytes: number): MachineFile[] {
   return taken;
 }
 
-async function writeLayer(layout: string, files: MachineFile[], fillBytes: number, onProgress: (bytes: number) => void): Promise<Blob> {
+async function writeLayer(
+  layout: string,
+  { files, fillBytes }: { files: MachineFile[]; fillBytes: number },
+  onProgress: (bytes: number) => void,
+): Promise<Blob> {
   const path = join(layout, `${randomBytes(8).toString('hex')}.part`);
   const tar = pack();
   const hash = createHash('sha256');
@@ -93,7 +104,10 @@ async function writeIndex(layout: string, layers: Blob[], reference: Reference):
     rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
   });
   const manifest = await writeJson(layout, OCI_MANIFEST, { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers });
-  const annotations = { 'io.containerd.image.name': formatReference(reference), 'org.opencontainers.image.ref.name': reference.tag };
+  const annotations = {
+    'io.containerd.image.name': formatReference(reference),
+    'org.opencontainers.image.ref.name': reference.tag,
+  };
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [{ ...manifest, annotations }] };
   await writeFile(join(layout, 'index.json'), JSON.stringify(index));
   await writeFile(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));

@@ -50,7 +50,11 @@ export function summarize(job: JobView, fleet: Fleet, run: { seconds: number; by
   };
 }
 
-function agentResult(name: string, traffic: { sentBytes: number; receivedBytes: number }, job: JobView): DemoAgentResult {
+function agentResult(
+  name: string,
+  traffic: { sentBytes: number; receivedBytes: number },
+  job: JobView,
+): DemoAgentResult {
   const host = job.hosts.find((candidate) => candidate.name === name);
   const report = host?.images[0];
   const error = report?.error ?? host?.error;
@@ -83,7 +87,8 @@ export function describeSummary(summary: DemoSummary, kept: string | undefined):
 
 function describeAgent(agent: DemoAgentResult): string {
   if (agent.error !== undefined) return `failed: ${agent.error.text}`;
-  if (agent.exit === 'engine') return `in the Docker Engine as ${agent.imageId?.slice(0, 19)} (docker rmi takes it out again)`;
+  if (agent.exit === 'engine')
+    return `in the Docker Engine as ${agent.imageId?.slice(0, 19)} (docker rmi takes it out again)`;
   if (agent.exit === 'archive') return `verified docker load archive, ${(agent.archiveBytes / 1e6).toFixed(1)} MB`;
   return agent.state;
 }

@@ -29,7 +29,10 @@ export function createDemoView(stream: NodeJS.WriteStream, isTty: boolean): Demo
 }
 
 function createBars(stream: NodeJS.WriteStream): DemoView {
-  const bars = new MultiBar({ stream, format: FORMAT, barsize: 24, hideCursor: true, linewrap: false, fps: 8 }, Presets.shades_classic);
+  const bars = new MultiBar(
+    { stream, format: FORMAT, barsize: 24, hideCursor: true, linewrap: false, fps: 8 },
+    Presets.shades_classic,
+  );
   const rows = new Map<string, SingleBar>();
   return {
     draw(figures) {
@@ -89,13 +92,27 @@ export function createMeter(): (member: FleetMember) => HostFigures {
     const image = jobs[0]?.images[0];
     const held = blobs.reduce((sum, blob) => sum + blob.heldPieces, 0);
     const pieces = blobs.reduce((sum, blob) => sum + blob.pieces, 0);
-    const haveBytes = blobs.reduce((sum, blob) => sum + (blob.pieces === 0 ? 0 : (blob.size * blob.heldPieces) / blob.pieces), 0);
+    const haveBytes = blobs.reduce(
+      (sum, blob) => sum + (blob.pieces === 0 ? 0 : (blob.size * blob.heldPieces) / blob.pieces),
+      0,
+    );
     const wantedBytes = blobs.reduce((sum, blob) => sum + blob.size, 0);
-    return { name, haveBytes, wantedBytes, bytesPerSecond, heldPieces: held, pieces, feeders: describe(image, traffic.originBytes) };
+    return {
+      name,
+      haveBytes,
+      wantedBytes,
+      bytesPerSecond,
+      heldPieces: held,
+      pieces,
+      feeders: describe(image, traffic.originBytes),
+    };
   };
 }
 
-function describe(image: { state: string; feeders: { name: string; bytes: number }[] } | undefined, originBytes: number): string {
+function describe(
+  image: { state: string; feeders: { name: string; bytes: number }[] } | undefined,
+  originBytes: number,
+): string {
   if (originBytes > 0) return `reads the origin, feeds the swarm`;
   if (image === undefined) return '';
   if (image.state === 'loading') return 'handing over';

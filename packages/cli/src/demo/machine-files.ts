@@ -1,5 +1,5 @@
 /** Files of this machine to make an image of: readable regular files under well-known folders, until there are enough bytes. */
-import { type Dirent } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { access, constants, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -11,7 +11,7 @@ export interface MachineFile {
 /** Where programs and libraries lie; the runtime's own folder is there in any case. */
 export function programFolders(platform: string, env: Readonly<Record<string, string | undefined>>): string[] {
   const runtime = dirname(process.execPath);
-  if (platform === 'win32') return [runtime, env['ProgramFiles'], env['SystemRoot']].filter((folder) => folder !== undefined);
+  if (platform === 'win32') return [runtime, env.ProgramFiles, env.SystemRoot].filter((folder) => folder !== undefined);
   return ['/usr/lib', '/usr/share', '/usr/bin', '/opt', '/Applications', runtime];
 }
 

@@ -57,7 +57,9 @@ async function requireSpace(folder: string, { agents, image }: DemoOptions): Pro
   const neededBytes = IMAGE_BYTES * (2 + 2 * agents) + 500e6;
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= neededBytes) return;
-  throw new Error(`the demo needs ${(neededBytes / 1e9).toFixed(1)} GB in ${tmpdir()}, ${((bavail * bsize) / 1e9).toFixed(1)} GB are free; set TMPDIR to a larger disk or take fewer --agents`);
+  throw new Error(
+    `the demo needs ${(neededBytes / 1e9).toFixed(1)} GB in ${tmpdir()}, ${((bavail * bsize) / 1e9).toFixed(1)} GB are free; set TMPDIR to a larger disk or take fewer --agents`,
+  );
 }
 
 async function distribute(folder: string, options: DemoOptions): Promise<DemoSummary> {
@@ -66,7 +68,9 @@ async function distribute(folder: string, options: DemoOptions): Promise<DemoSum
   const logger = pino({ level: 'info' }, pino.destination({ dest: join(folder, 'demo.log'), sync: true }));
   const fleet = await startFleet({ folder, agents, bytesPerSecond, version, logger, openSource });
   try {
-    stderr.write(`tracker at ${fleet.tracker.url}, a seeder and ${agents} agents; ${fleet.engine.why}${fleet.engine.address !== undefined ? ': agent-1 loads into it' : ': all write archives'}\n`);
+    stderr.write(
+      `tracker at ${fleet.tracker.url}, a seeder and ${agents} agents; ${fleet.engine.why}${fleet.engine.address !== undefined ? ': agent-1 loads into it' : ': all write archives'}\n`,
+    );
     await allOnline(fleet);
     const startedAt = performance.now();
     const job = await watch(fleet, await fleet.client.createJob({ images: [reference] }), options);
@@ -77,10 +81,14 @@ async function distribute(folder: string, options: DemoOptions): Promise<DemoSum
   }
 }
 
-async function chooseImage(folder: string, { image, registry, stderr }: DemoOptions): Promise<{ reference: string; openSource: (host: string) => Promise<ImageSource> }> {
+async function chooseImage(
+  folder: string,
+  { image, registry, stderr }: DemoOptions,
+): Promise<{ reference: string; openSource: (host: string) => Promise<ImageSource> }> {
   if (image !== undefined) {
     const reference = parseReference(image);
-    const openSource = async (host: string): Promise<ImageSource> => createRegistrySource({ host, ...(registry === undefined ? {} : { url: registry }) });
+    const openSource = async (host: string): Promise<ImageSource> =>
+      createRegistrySource({ host, ...(registry === undefined ? {} : { url: registry }) });
     return { reference: formatReference(reference), openSource };
   }
   stderr.write('making an image of files of this machine … ');

@@ -20,21 +20,33 @@ export function demoCommand(): Command {
     .option('--agents <number>', 'how many agents', parseAgents, 5)
     .option('--image <reference>', 'an image of a registry; default: one made of files of this machine')
     .option('--registry <url>', 'where that registry answers, e.g. http://127.0.0.1:5000')
-    .option('--cap <rate>', 'cap on upload and download of every host, the seeder too, or "unlimited"', parseCap, parseRate('60 MB/s'))
+    .option(
+      '--cap <rate>',
+      'cap on upload and download of every host, the seeder too, or "unlimited"',
+      parseCap,
+      parseRate('60 MB/s'),
+    )
     .option('--keep', 'keep the folder with image, archives and log', false)
     .option('--json', 'the summary as one object on the last line of stdout', false)
     .action(runCommand);
 }
 
 async function runCommand(flags: DemoFlags): Promise<void> {
-  if (flags.registry !== undefined && flags.image === undefined) throw new InvalidArgumentError('--registry goes with --image');
+  if (flags.registry !== undefined && flags.image === undefined)
+    throw new InvalidArgumentError('--registry goes with --image');
   const abort = new AbortController();
   const onSignal = (): void => abort.abort(new Error('interrupted'));
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
     const { json, cap, ...options } = flags;
-    const { summary, kept } = await runDemo({ ...options, bytesPerSecond: cap, version: packageVersion(), stderr: process.stderr, signal: abort.signal });
+    const { summary, kept } = await runDemo({
+      ...options,
+      bytesPerSecond: cap,
+      version: packageVersion(),
+      stderr: process.stderr,
+      signal: abort.signal,
+    });
     process.stdout.write(json ? `${JSON.stringify({ ...summary, kept })}\n` : describeSummary(summary, kept));
     if (!summary.ok) process.exitCode = 1;
   } finally {
@@ -45,7 +57,8 @@ async function runCommand(flags: DemoFlags): Promise<void> {
 
 function parseAgents(text: string): number {
   const agents = Number(text);
-  if (!Number.isInteger(agents) || agents < 1 || agents > 100) throw new InvalidArgumentError('a whole number from 1 to 100');
+  if (!Number.isInteger(agents) || agents < 1 || agents > 100)
+    throw new InvalidArgumentError('a whole number from 1 to 100');
   return agents;
 }
 
@@ -58,6 +71,8 @@ function parseCap(text: string): number {
 }
 
 function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   return version;
 }
