@@ -64,6 +64,18 @@ describe('decoder', () => {
     expect(decoder.push(rest)).toEqual([{ type: 'blockData', bytes: rest, at: 100, last: true }]);
   });
 
+  it('goes on behind payload that was read past it', () => {
+    const decoder = createDecoder(LIMITS);
+    decoder.push(HANDSHAKE);
+    decoder.push(encodePieceHeader({ piece: 1, offset: 0, length: 300 }));
+    expect(decoder.blockRemaining).toBe(300);
+    expect(decoder.passed(100)).toEqual({ at: 0, last: false });
+    expect(decoder.push(Buffer.alloc(50))).toMatchObject([{ type: 'blockData', at: 100, last: false }]);
+    expect(decoder.passed(150)).toEqual({ at: 150, last: true });
+    expect(decoder.blockRemaining).toBe(0);
+    expect(decoder.push(encodeMessage({ type: 'have', piece: 2 }))).toEqual([{ type: 'have', piece: 2 }]);
+  });
+
   it('keeps a bitfield in its own memory: the chunk may be reused', () => {
     const chunk = bytesOf([{ type: 'bitfield', bits: Buffer.of(1, 2, 0xf8) }]);
     const event = createDecoder(LIMITS).push(chunk).at(-1);

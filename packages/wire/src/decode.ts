@@ -24,6 +24,10 @@ export interface Decoder {
   push(chunk: Uint8Array): WireEvent[];
   /** Counts from the next message on. */
   setLimits(limits: Partial<DecoderLimits>): void;
+  /** Payload bytes of the block that is coming in; 0 between blocks. Who reads them elsewhere says so with `passed`. */
+  readonly blockRemaining: number;
+  /** At most `blockRemaining` payload bytes went past the decoder, straight to where they belong. */
+  passed(bytes: number): { at: number; last: boolean };
 }
 
 interface State {
@@ -67,6 +71,10 @@ export function createDecoder(options: DecoderOptions): Decoder {
     setLimits(limits) {
       state.limits = { ...state.limits, ...limits };
     },
+    get blockRemaining() {
+      return state.phase === 'block' ? state.blockLength - state.blockAt : 0;
+    },
+    passed: (bytes) => passed(state, bytes),
   };
 }
 
@@ -81,12 +89,17 @@ function push(state: State, chunk: Uint8Array): WireEvent[] {
 
 function passBlock(state: State, chunk: Uint8Array, position: number): number {
   const end = Math.min(chunk.length, position + state.blockLength - state.blockAt);
-  const at = state.blockAt;
-  state.blockAt += end - position;
-  const last = state.blockAt === state.blockLength;
+  const { at, last } = passed(state, end - position);
   state.events.push({ type: 'blockData', bytes: chunk.subarray(position, end), at, last });
-  if (last) expect(state, 'length', 4);
   return end;
+}
+
+function passed(state: State, bytes: number): { at: number; last: boolean } {
+  const at = state.blockAt;
+  state.blockAt += bytes;
+  const last = state.blockAt === state.blockLength;
+  if (last) expect(state, 'length', 4);
+  return { at, last };
 }
 
 function collect(state: State, chunk: Uint8Array, position: number): number {

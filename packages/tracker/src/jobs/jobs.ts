@@ -96,7 +96,8 @@ async function create(desk: Desk, request: JobRequest): Promise<JobView> {
   const hosts = selectHosts(roster.all(), request.hosts);
   if (hosts.length === 0) throw new TrackerError('NO_HOSTS', request.hosts?.join(', '));
   const platforms = hosts.map(({ platform }) => platform);
-  const resolutions = await Promise.all(references.map((reference) => resolveImage(openSource, reference, platforms)));
+  const sources = { openSource, knownDocument: store.document };
+  const resolutions = await Promise.all(references.map((reference) => resolveImage(sources, reference, platforms)));
   const id = randomBytes(8).toString('hex');
   const job = newJob({ id, class: request.class ?? 'prewarm', createdAtMs: clock.now(), hosts, resolutions });
   store.insert(job);

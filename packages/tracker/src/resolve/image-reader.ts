@@ -37,7 +37,12 @@ export interface ImageReader {
   readonly originBytes: number;
 }
 
-export function createImageReader(source: ImageSource, reference: Reference): ImageReader {
+/** `known` has documents read before; what it has is not read from the origin again. */
+export function createImageReader(
+  source: ImageSource,
+  reference: Reference,
+  known: (digest: string) => Buffer | undefined,
+): ImageReader {
   const { repository } = reference;
   const manifests = new Map<string, Promise<ReadManifest>>();
   const configs = new Map<string, Promise<ReadConfig>>();
@@ -56,8 +61,9 @@ export function createImageReader(source: ImageSource, reference: Reference): Im
     manifest: (digest) => once(manifests, digest, async () => read(await source.manifest(repository, digest))),
     config: (descriptor) =>
       once(configs, descriptor.digest, async () => {
-        const bytes = await readSmallBlob(source, reference, descriptor);
-        originBytes += bytes.length;
+        const before = known(descriptor.digest);
+        const bytes = before ?? (await readSmallBlob(source, reference, descriptor));
+        if (before === undefined) originBytes += bytes.length;
         return { digest: descriptor.digest, bytes, config: parseImageConfig(bytes) };
       }),
     get originBytes() {

@@ -18,6 +18,13 @@ import { createImageReader, type ImageReader, type ReadManifest } from './image-
 
 export type OpenSource = (registryHost: string) => Promise<ImageSource>;
 
+/** Where documents come from: a registry, and what earlier jobs have left of them. */
+export interface DocumentSources {
+  openSource: OpenSource;
+  /** Bytes by digest. The tag was resolved at the registry just now, so what it names need not be read again. */
+  knownDocument(digest: string): Buffer | undefined;
+}
+
 /** One manifest with its config, as the `job` message carries them. */
 export interface ImageVariant {
   manifest: { digest: string; mediaType: string; bytes: Buffer };
@@ -55,11 +62,12 @@ export function parseReferences(texts: readonly string[]): Reference[] {
 
 /** Throws what the source throws; a platform without a manifest is a choice, not a failure. */
 export async function resolveImage(
-  openSource: OpenSource,
+  sources: DocumentSources,
   reference: Reference,
   platforms: readonly Platform[],
 ): Promise<Resolution> {
-  const reader = createImageReader(await openSource(reference.registry), reference);
+  const source = await sources.openSource(reference.registry);
+  const reader = createImageReader(source, reference, sources.knownDocument);
   const image: ResolvedImage = {
     reference: formatReference(reference),
     registry: reference.registry,

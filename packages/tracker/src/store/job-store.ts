@@ -17,6 +17,8 @@ export interface JobStore {
   running(): Job[];
   /** Newest first. */
   latest(count: number): Job[];
+  /** A manifest or image config of any job, by digest. */
+  document(digest: string): Buffer | undefined;
 }
 
 interface JobRow {
@@ -37,6 +39,7 @@ export function createJobStore(db: Database): JobStore {
     `SELECT ${columns} FROM jobs ORDER BY created_at DESC, rowid DESC LIMIT ?`,
   );
   const update = db.prepare('UPDATE jobs SET state = ?, finished_at = ?, origin_bytes = ? WHERE id = ?');
+  const document = db.prepare<[string], { bytes: Buffer }>('SELECT bytes FROM documents WHERE digest = ?');
   const insert = jobInsert(db);
   const load = jobLoader(db);
   const hosts = hostRows(db);
@@ -50,6 +53,7 @@ export function createJobStore(db: Database): JobStore {
     get: (id) => byId.all(id).map((row) => load(row, hosts.of(row.id)))[0],
     running: () => running.all().map((row) => load(row, hosts.of(row.id))),
     latest: (count) => latest.all(count).map((row) => load(row, hosts.of(row.id))),
+    document: (digest) => document.get(digest)?.bytes,
   };
 }
 
