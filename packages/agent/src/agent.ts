@@ -89,8 +89,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       dial: (neighbour, handler, onFailed) => peers.dial(neighbour, handler, onFailed),
     },
   });
-  const peers = await openPeerPort({ ...options.peer, identity, version, logger, findHandler: (swarmId) => swarms.runner(swarmId) });
-  const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName: (peerId) => state.nameOf(peerId) });
+  const peers = await openPeerPort({
+    ...options.peer,
+    identity,
+    version,
+    logger,
+    findHandler: (swarmId) => swarms.runner(swarmId),
+  });
+  const jobs = new JobRunner({
+    swarms,
+    store,
+    exit: opened.exit,
+    logger,
+    send,
+    peerName: (peerId) => state.nameOf(peerId),
+  });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
   const status = createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers });
 
@@ -129,7 +142,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     return stopping;
   };
   const control =
-    options.control && (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stop() }).catch(releaseAll));
+    options.control &&
+    (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stop() }).catch(releaseAll));
   async function releaseAll(error: unknown): Promise<never> {
     await stop();
     throw error;
@@ -155,7 +169,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (next === 'refused') {
         logger.error({ event: 'refused', code: error?.code, untrusted: error?.text }, 'the tracker refused this agent');
         void stop(new AgentError('REFUSED', `${error?.text ?? 'no reason given'}`));
-      } else logger.info({ event: `tracker ${next}`, code: error?.code, untrusted: error?.text }, `tracker session ${next}`);
+      } else
+        logger.info({ event: `tracker ${next}`, code: error?.code, untrusted: error?.text }, `tracker session ${next}`);
       if (next === 'disconnected') void opened.readFacts().then((facts) => state.setFacts(facts));
     },
   });
@@ -165,7 +180,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 /** Under a low cap a block is at most about 10 ms of the rate, so that the cap stays smooth. */
 function blockBytesFor({ uploadBytesPerSecond, downloadBytesPerSecond }: AgentOptions['limits']): number {
   const tenMs = Math.min(uploadBytesPerSecond, downloadBytesPerSecond) / 100;
-  let blockBytes = 128 * 1024;
+  let blockBytes = 256 * 1024;
   while (blockBytes > 16 * 1024 && blockBytes > tenMs) blockBytes /= 2;
   return blockBytes;
 }

@@ -52,6 +52,10 @@ export function toStoreError(error: unknown, path: string): AgentError {
   if (error instanceof AgentError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new AgentError('DISK_FULL', `${path}; free space and run the job again, what is verified is kept`, { cause: error });
-  return new AgentError('STORE_FAILED', `${path} (${code}); see that the folder exists and may be written`, { cause: error });
+    return new AgentError('DISK_FULL', `${path}; free space and run the job again, what is verified is kept`, {
+      cause: error,
+    });
+  return new AgentError('STORE_FAILED', `${path} (${code}); see that the folder exists and may be written`, {
+    cause: error,
+  });
 }

@@ -40,10 +40,16 @@ function withoutEngine(exit: ImageExit): OpenedExit {
 async function readFacts(engine: EngineClient, logger: Logger): Promise<HostFacts> {
   try {
     const { version, store, os, architecture, osVersion } = await engine.info();
-    return { platform: { os, architecture, ...(osVersion === undefined ? {} : { osVersion }) }, engine: { version, store } };
+    return {
+      platform: { os, architecture, ...(osVersion === undefined ? {} : { osVersion }) },
+      engine: { version, store },
+    };
   } catch (error) {
     const { code, text } = toSessionError(error);
-    logger.warn({ event: 'engine down', code, untrusted: text }, 'the engine does not answer; images cannot be loaded until it does');
+    logger.warn(
+      { event: 'engine down', code, untrusted: text },
+      'the engine does not answer; images cannot be loaded until it does',
+    );
     return { platform: platformOf({ platform: platform(), arch: arch(), release: release() }), engine: null };
   }
 }

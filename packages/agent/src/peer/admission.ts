@@ -5,10 +5,10 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
 import {
   decodeExtendedHandshake,
+  EXTENDED_HANDSHAKE_ID,
   encodeExtendedHandshake,
   encodeHandshake,
   encodeMessage,
-  EXTENDED_HANDSHAKE_ID,
   type HandshakeEvent,
   importRawPublicKey,
   NONCE_BYTES,
@@ -108,7 +108,8 @@ export class Admission {
       this.#swarm = findSwarm(event.infoHash);
       if (this.#swarm === undefined) return refuse('swarm not known here');
       send.push(this.open(this.#swarm));
-    } else if (event.infoHash !== this.#swarm?.swarmId || event.peerId !== expectedPeerId) return refuse('another peer answered');
+    } else if (event.infoHash !== this.#swarm?.swarmId || event.peerId !== expectedPeerId)
+      return refuse('another peer answered');
     if (event.peerId === identity.peerId) return refuse('connected to itself');
     if (!event.extensions) return refuse('no extension protocol');
     const swarm = this.#swarm as SwarmCredentials;
@@ -125,14 +126,23 @@ export class Admission {
     const proofId = m[SHOAL_AUTH];
     if (shoal === undefined || !proofId) return refuse('not a Shoal agent');
     const swarm = this.#swarm as SwarmCredentials;
-    const verdict = verifyTicket(shoal.ticket, swarm.trackerKey(), { swarm: swarm.swarmId, nowSeconds: this.#options.nowSeconds() });
+    const verdict = verifyTicket(shoal.ticket, swarm.trackerKey(), {
+      swarm: swarm.swarmId,
+      nowSeconds: this.#options.nowSeconds(),
+    });
     if (!verdict.ok) return refuse(`ticket: ${verdict.reason}`);
     const { peerId } = this.#remote as HandshakeEvent;
     if (verdict.claims.agent !== peerId) return refuse('ticket of another peer');
     this.#claimed = { claims: verdict.claims, nonce: shoal.nonce, blockBytes: shoal.block };
     const { identity } = this.#options;
     const proof = signProof(
-      { swarm: swarm.swarmId, proverPeerId: identity.peerId, verifierPeerId: peerId, proverNonce: this.#nonce, verifierNonce: shoal.nonce },
+      {
+        swarm: swarm.swarmId,
+        proverPeerId: identity.peerId,
+        verifierPeerId: peerId,
+        proverNonce: this.#nonce,
+        verifierNonce: shoal.nonce,
+      },
       identity.privateKey,
     );
     return { send: [encodeMessage({ type: 'extended', id: proofId, payload: proof })] };
@@ -141,10 +151,21 @@ export class Admission {
   #proof(signature: Uint8Array, { claims, nonce, blockBytes }: Claimed): AdmissionStep {
     const swarm = this.#swarm as SwarmCredentials;
     const { identity } = this.#options;
-    const fields = { swarm: swarm.swarmId, proverPeerId: claims.agent, verifierPeerId: identity.peerId, proverNonce: nonce, verifierNonce: this.#nonce };
+    const fields = {
+      swarm: swarm.swarmId,
+      proverPeerId: claims.agent,
+      verifierPeerId: identity.peerId,
+      proverNonce: nonce,
+      verifierNonce: this.#nonce,
+    };
     const key = importRawPublicKey(Buffer.from(claims.key, 'base64url'));
     if (!verifyProof(fields, key, signature)) return refuse('bad proof');
-    const admitted = { peerId: claims.agent, ticketRole: claims.role, swarmId: swarm.swarmId, blockBytes: Math.min(blockBytes, swarm.blockBytes) };
+    const admitted = {
+      peerId: claims.agent,
+      ticketRole: claims.role,
+      swarmId: swarm.swarmId,
+      blockBytes: Math.min(blockBytes, swarm.blockBytes),
+    };
     return { send: [], admitted };
   }
 }

@@ -4,7 +4,15 @@
  */
 import type { Socket } from 'node:net';
 import type { Block } from '@shoal/swarm';
-import { createDecoder, encodeMessage, encodePieceHeader, MAX_BLOCK_BYTES, PIECE_HEADER_BYTES, type WireEvent, type WireMessage } from '@shoal/wire';
+import {
+  createDecoder,
+  encodeMessage,
+  encodePieceHeader,
+  MAX_BLOCK_BYTES,
+  PIECE_HEADER_BYTES,
+  type WireEvent,
+  type WireMessage,
+} from '@shoal/wire';
 import { Admission, type AdmissionOptions, type AdmittedPeer, type SwarmCredentials } from './admission.ts';
 
 /** The swarm's side of its connections. */
@@ -12,6 +20,10 @@ export interface LinkHandler extends SwarmCredentials {
   readonly pieceCount: number;
   onOpen(connection: PeerConnection): void;
   onEvent(connection: PeerConnection, event: WireEvent): void;
+  /** Where the rest of the block that is coming in belongs; undefined when nobody waits for it. */
+  blockTarget(connection: PeerConnection): Uint8Array | undefined;
+  /** So many bytes of the block went straight into the target asked for before. */
+  onBlockBytes(connection: PeerConnection, bytes: number, last: boolean): void;
   onClosed(connection: PeerConnection): void;
 }
 
@@ -28,6 +40,11 @@ const MAX_MESSAGE_BYTES = 64 * 1024;
 /** More than this waiting in the socket: the peer reads too slowly to be sent more. */
 const SEND_BUFFER_BYTES = 1024 * 1024;
 
+/** Read before a block: its header alone, so that the payload can go straight where it belongs. */
+const HEADER = Buffer.allocUnsafeSlow(PIECE_HEADER_BYTES);
+/** Everything else. One for all connections: a read and its callback are one step. */
+const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);
+
 let connectionCount = 0;
 
 export class PeerConnection {
@@ -40,6 +57,8 @@ export class PeerConnection {
   readonly #decoder;
   readonly #timer: NodeJS.Timeout;
   #handler: LinkHandler | undefined;
+  /** Piece memory that the next read goes to; undefined: `HEADER` or `SCRATCH`. */
+  #target: Uint8Array | undefined;
   #ended = false;
 
   constructor(options: ConnectionOptions) {
@@ -66,7 +85,22 @@ export class PeerConnection {
     this.#socket.write(this.#admission.open(handler));
   }
 
-  send(...messages: WireMessage[]): void {
+  /** For a socket that reads into our memory (`onread`): where to. */
+  nextBuffer(): Uint8Array {
+    this.#target = this.#decoder.blockRemaining > 0 ? this.#handler?.blockTarget(this) : undefined;
+    if (this.#target !== undefined) return this.#target;
+    return this.peer === undefined || this.#decoder.blockRemaining > 0 ? SCRATCH : HEADER;
+  }
+
+  /** What was read into the buffer given last. */
+  bytesRead(bytes: number, buffer: Uint8Array): void {
+    if (this.#ended) return;
+    if (this.#target === undefined) return this.#received(buffer.subarray(0, bytes));
+    const { last } = this.#decoder.passed(bytes);
+    this.#handler?.onBlockBytes(this, bytes, last);
+  }
+
+  send(...messages: readonly WireMessage[]): void {
     if (this.#ended) return;
     this.#socket.cork();
     for (const message of messages) this.#socket.write(encodeMessage(message));
@@ -82,11 +116,11 @@ export class PeerConnection {
     this.#socket.once('drain', then);
   }
 
-  /** `frame` has `PIECE_HEADER_BYTES` free in front of the block's bytes. */
-  sendBlock(block: Block, frame: Buffer): void {
-    if (this.#ended) return;
+  /** `frame` has `PIECE_HEADER_BYTES` free in front of the block's bytes; `done`: it may be used again. */
+  sendBlock(block: Block, frame: Buffer, done: () => void): void {
+    if (this.#ended) return done();
     encodePieceHeader(block).copy(frame, 0, 0, PIECE_HEADER_BYTES);
-    this.#socket.write(frame);
+    this.#socket.write(frame, done);
   }
 
   close(reason: string): void {
@@ -103,7 +137,7 @@ export class PeerConnection {
     return this.#handler;
   }
 
-  #received(chunk: Buffer): void {
+  #received(chunk: Uint8Array): void {
     for (const event of this.#decoder.push(chunk)) {
       if (this.#ended) return;
       if (event.type === 'violation') return this.close(event.reason);

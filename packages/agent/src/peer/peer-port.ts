@@ -1,6 +1,7 @@
 /** The agent's peer port: accepts peers and dials them. Counts why connections ended. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Neighbour } from '@shoal/tracker/client';
+import { HANDSHAKE_BYTES } from '@shoal/wire';
 import type { Logger } from 'pino';
 import { AgentError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
@@ -34,7 +35,11 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> 
   const connections = new Set<PeerConnection>();
   const closeReasons = new Map<string, number>();
 
-  const wrap = (socket: Socket, direction: 'out' | 'in', dialled?: { peerId: string; onFailed: () => void }): PeerConnection => {
+  const wrap = (
+    socket: Socket,
+    direction: 'out' | 'in',
+    dialled?: { peerId: string; onFailed: () => void },
+  ): PeerConnection => {
     const connection = new PeerConnection({
       socket,
       direction,
@@ -46,7 +51,10 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> 
       onEnd(ended, reason) {
         connections.delete(ended);
         closeReasons.set(reason, (closeReasons.get(reason) ?? 0) + 1);
-        logger.debug({ event: 'peer closed', direction, remote: socket.remoteAddress, reason }, 'peer connection closed');
+        logger.debug(
+          { event: 'peer closed', direction, remote: socket.remoteAddress, reason },
+          'peer connection closed',
+        );
         if (ended.peer === undefined) dialled?.onFailed();
       },
     });
@@ -62,12 +70,21 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> 
       return connections.size;
     },
     dial({ peerId, host, port }, handler, onFailed) {
-      const socket = connect({ host, port, timeout: DIAL_MS });
+      let connection: PeerConnection | undefined;
+      const onread = {
+        // Straight into piece memory. The first buffer is asked for before there is a connection.
+        buffer: () => connection?.nextBuffer() ?? Buffer.allocUnsafeSlow(HANDSHAKE_BYTES),
+        callback: (bytes: number, buffer: Uint8Array) => {
+          connection?.bytesRead(bytes, buffer);
+          return true;
+        },
+      };
+      const socket = connect({ host, port, timeout: DIAL_MS, onread });
       socket.once('timeout', () => socket.destroy(new Error('no answer')));
-      const connection = wrap(socket, 'out', { peerId, onFailed });
+      connection = wrap(socket, 'out', { peerId, onFailed });
       socket.once('connect', () => {
         socket.setTimeout(0);
-        connection.open(handler);
+        connection?.open(handler);
       });
     },
     close() {

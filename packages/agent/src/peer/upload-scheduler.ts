@@ -1,10 +1,12 @@
 /**
  * Who is sent the next block: connections in turn, one block each, under the upload cap. So peers
- * share the cap evenly and none queues behind another. Reads ahead a little a connection.
+ * share the cap evenly and none queues behind another. Reads a few blocks ahead a connection, into
+ * frames that are recycled.
  */
 import type { TokenBucket } from '@shoal/policy';
 import type { Block } from '@shoal/swarm';
 import { PIECE_HEADER_BYTES } from '@shoal/wire';
+import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
 
 export interface BlockReader {
@@ -15,18 +17,21 @@ interface Queue {
   connection: PeerConnection;
   reader: BlockReader;
   blocks: Block[];
-  reading: boolean;
+  /** Blocks being read from disk for this connection. */
+  reading: number;
 }
 
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
 const MAX_QUEUED_BLOCKS = 4096;
 const TICK_MS = 5;
+const READS_AHEAD = 3;
 
 export class UploadScheduler {
   sentBytes = 0;
   readonly #bucket: TokenBucket;
   readonly #now: () => number;
   readonly #queues = new Map<PeerConnection, Queue>();
+  readonly #frames = createFramePool();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(bucket: TokenBucket, now: () => number) {
@@ -37,7 +42,7 @@ export class UploadScheduler {
   add(connection: PeerConnection, block: Block, reader: BlockReader): void {
     let queue = this.#queues.get(connection);
     if (queue === undefined) {
-      queue = { connection, reader, blocks: [], reading: false };
+      queue = { connection, reader, blocks: [], reading: 0 };
       this.#queues.set(connection, queue);
     }
     if (queue.blocks.length >= MAX_QUEUED_BLOCKS) return connection.close('requests without end');
@@ -65,7 +70,7 @@ export class UploadScheduler {
     while (served) {
       served = false;
       for (const [connection, queue] of this.#queues) {
-        if (queue.reading || queue.blocks.length === 0 || !connection.canSendBlock) continue;
+        if (queue.reading >= READS_AHEAD || queue.blocks.length === 0 || !connection.canSendBlock) continue;
         if (this.#bucket.available(this.#now()) <= 0) return this.#pumpLater();
         // To the end of the line: maps keep the order of insertion.
         this.#queues.delete(connection);
@@ -88,16 +93,18 @@ export class UploadScheduler {
   async #serve(queue: Queue): Promise<void> {
     const { connection, reader, blocks } = queue;
     const block = blocks.shift() as Block;
-    queue.reading = true;
-    const frame = Buffer.allocUnsafe(PIECE_HEADER_BYTES + block.length);
+    queue.reading++;
+    const frame = this.#frames.take(PIECE_HEADER_BYTES + block.length);
     try {
       await reader.readBlock(block, frame.subarray(PIECE_HEADER_BYTES));
-      connection.sendBlock(block, frame);
+      connection.sendBlock(block, frame, () => this.#frames.give(frame));
       this.sentBytes += block.length;
     } catch {
-      connection.send({ type: 'reject', ...block });
+      const { piece, offset, length } = block;
+      connection.send({ type: 'reject', piece, offset, length });
+      this.#frames.give(frame);
     }
-    queue.reading = false;
+    queue.reading--;
     if (connection.canSendBlock) this.#pump();
     else connection.onceDrained(() => this.#pump());
   }

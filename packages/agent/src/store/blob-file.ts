@@ -2,7 +2,7 @@
  * One blob on disk: a data file of the blob's size and a map of the pieces that are verified. Data
  * reaches the disk before the map that claims it. One owner a blob; who asks what is not decided here.
  */
-import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Digest } from '@shoal/oci';
 import { PieceSet, pieceCount, pieceSize } from '@shoal/swarm';
@@ -34,6 +34,8 @@ export class BlobFile implements BlobFacts {
   readonly #workers: PieceWorkers;
   #flushTimer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
+  /** Pieces in the hands of a worker, which writes by number of the open file: it must stay open. */
+  readonly #writing = new Set<Promise<string>>();
   #closed = false;
 
   private constructor(path: string, map: PieceMap, file: FileHandle, workers: PieceWorkers) {
@@ -51,8 +53,9 @@ export class BlobFile implements BlobFacts {
   static async create(path: string, facts: BlobFacts, workers: PieceWorkers): Promise<BlobFile> {
     try {
       await requireSpace(path, facts.size);
-      const file = await open(path, 'w+', 0o600);
-      await file.truncate(facts.size);
+      // A map left from a data file that somebody deleted would speak for the new, empty one.
+      await retryWhileHeld(() => rm(mapPath(path), { force: true }));
+      const file = await openWithLength(path, 'w+', facts.size);
       const held = Buffer.alloc(Math.ceil(pieceCount(facts.size, facts.pieceLength) / 8));
       return new BlobFile(path, { ...facts, hashes: Buffer.alloc(0), held, clean: false }, file, workers);
     } catch (error) {
@@ -62,13 +65,16 @@ export class BlobFile implements BlobFacts {
 
   /** A blob found at start. After an unclean stop every claimed piece is read and hashed again. */
   static async open(path: string, map: PieceMap, workers: PieceWorkers): Promise<BlobFile> {
-    const file = await open(path, 'r+');
-    const blob = new BlobFile(path, map, file, workers);
-    const { size } = await file.stat();
-    if (size !== map.size) blob.#forgetAll();
-    else if (!map.clean) await blob.#recheck();
-    blob.#markUnclean();
-    return blob;
+    try {
+      const { size } = await stat(path);
+      const blob = new BlobFile(path, map, await openWithLength(path, 'r+', map.size), workers);
+      if (size !== map.size) blob.#forgetAll();
+      else if (!map.clean) await blob.#recheck();
+      await blob.#markUnclean();
+      return blob;
+    } catch (error) {
+      throw toStoreError(error, path);
+    }
   }
 
   get complete(): boolean {
@@ -144,28 +150,37 @@ export class BlobFile implements BlobFacts {
   /** Flushes and writes a map that says so. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
-    clearTimeout(this.#flushTimer);
-    await this.#flushing;
+    await this.#settle();
     await this.#flush(true).catch(() => {}); // an unclean map only costs a check at the next start
     await this.#file.close();
   }
 
   async remove(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#flushTimer);
-    await this.#flushing;
+    await this.#settle();
     await this.#file.close();
     await retryWhileHeld(() => rm(mapPath(this.path), { force: true }));
     await retryWhileHeld(() => rm(this.path, { force: true }));
   }
 
+  /** Takes no more pieces and waits for those being written and for the map. */
+  async #settle(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#flushTimer);
+    await Promise.allSettled(this.#writing);
+    await this.#flushing;
+  }
+
   async #store(piece: number, memory: SharedArrayBuffer, expected: string | undefined): Promise<string> {
+    if (this.#closed) throw new AgentError('ABORTED', `${this.digest} is closed`);
     const length = pieceSize(piece, this.size, this.pieceLength);
+    const writing = this.#workers.run({ kind: 'store', memory, length, fd: this.#file.fd, position: piece * this.pieceLength, expected });
+    this.#writing.add(writing);
     try {
-      return await this.#workers.run({ kind: 'store', memory, length, fd: this.#file.fd, position: piece * this.pieceLength, expected });
+      return await writing;
     } catch (error) {
       throw toStoreError(error, this.path);
+    } finally {
+      this.#writing.delete(writing);
     }
   }
 
@@ -187,8 +202,8 @@ export class BlobFile implements BlobFacts {
   }
 
   /** From now on a crash must not find a map that says "clean". */
-  #markUnclean(): void {
-    this.#flushing = this.#flush(false).catch(() => {});
+  async #markUnclean(): Promise<void> {
+    await this.#flush(false).catch(() => {}); // a full disk: what the old map claims was true when it stopped
   }
 
   #forgetAll(): void {
@@ -199,8 +214,9 @@ export class BlobFile implements BlobFacts {
     await Promise.all(
       [...this.held].map(async (piece) => {
         const length = pieceSize(piece, this.size, this.pieceLength);
-        const hash = await this.#workers.run({ kind: 'check', fd: this.#file.fd, position: piece * this.pieceLength, length });
-        if (hash !== this.hashOf(piece)) this.held.delete(piece);
+        const check = this.#workers.run({ kind: 'check', fd: this.#file.fd, position: piece * this.pieceLength, length });
+        const hash = await check.catch(() => undefined); // what cannot be read is fetched again
+        if (hash === undefined || hash !== this.hashOf(piece)) this.held.delete(piece);
       }),
     );
   }
@@ -208,6 +224,17 @@ export class BlobFile implements BlobFacts {
 
 export function mapPath(dataPath: string): string {
   return `${dataPath}.map`;
+}
+
+async function openWithLength(path: string, flags: 'w+' | 'r+', length: number): Promise<FileHandle> {
+  const file = await open(path, flags, 0o600);
+  try {
+    await file.truncate(length);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 async function requireSpace(path: string, size: number): Promise<void> {

@@ -9,6 +9,7 @@ import { AgentError, toStoreError } from '../errors.ts';
 import { BlobFile, type BlobFacts, mapPath } from './blob-file.ts';
 import { decodePieceMap } from './piece-map.ts';
 import type { PieceWorkers } from './piece-workers.ts';
+import { retryWhileHeld } from './replace-file.ts';
 
 export interface BlobStore {
   get(digest: Digest): BlobFile | undefined;
@@ -26,7 +27,13 @@ export async function openBlobStore(folder: string, workers: PieceWorkers): Prom
     throw toStoreError(error, folder);
   });
   const unlock = await lockFolder(folder);
-  for (const blob of await findBlobs(folder, workers)) blobs.set(blob.digest, blob);
+  try {
+    await findBlobs(folder, workers, (blob) => blobs.set(blob.digest, blob));
+  } catch (error) {
+    await Promise.all([...blobs.values()].map((blob) => blob.close()));
+    await unlock();
+    throw toStoreError(error, folder);
+  }
 
   const create = async (facts: BlobFacts): Promise<BlobFile> => {
     const blob = await BlobFile.create(join(folder, `${digestHex(facts.digest)}.blob`), facts, workers);
@@ -37,8 +44,8 @@ export async function openBlobStore(folder: string, workers: PieceWorkers): Prom
     get: (digest) => blobs.get(digest),
     list: () => [...blobs.values()],
     async open(facts) {
-      const known = blobs.get(facts.digest) ?? (await opening.get(facts.digest));
-      if (known !== undefined) return sameFacts(known, facts);
+      const known = blobs.get(facts.digest) ?? opening.get(facts.digest);
+      if (known !== undefined) return sameFacts(await known, facts);
       const started = create(facts).finally(() => opening.delete(facts.digest));
       opening.set(facts.digest, started);
       return started;
@@ -60,18 +67,16 @@ function sameFacts(blob: BlobFile, facts: BlobFacts): BlobFile {
   throw new AgentError('BLOB_CONFLICT', `${facts.digest} is on disk with ${blob.size} bytes in pieces of ${blob.pieceLength}, the tracker says ${facts.size} and ${facts.pieceLength}`);
 }
 
-async function findBlobs(folder: string, workers: PieceWorkers): Promise<BlobFile[]> {
-  const found: BlobFile[] = [];
+async function findBlobs(folder: string, workers: PieceWorkers, onFound: (blob: BlobFile) => void): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.endsWith('.blob')) continue;
     const path = join(folder, name);
     const bytes = await readFile(mapPath(path)).catch(() => undefined);
     const map = bytes === undefined ? undefined : decodePieceMap(bytes);
     // Without a map nothing in the file can be believed.
-    if (map === undefined || `${digestHex(map.digest)}.blob` !== name) await rm(path, { force: true });
-    else found.push(await BlobFile.open(path, map, workers));
+    if (map !== undefined && `${digestHex(map.digest)}.blob` === name) onFound(await BlobFile.open(path, map, workers));
+    else for (const useless of [path, mapPath(path)]) await retryWhileHeld(() => rm(useless, { force: true }));
   }
-  return found;
 }
 
 async function lockFolder(folder: string): Promise<() => Promise<void>> {

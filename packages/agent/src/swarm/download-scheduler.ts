@@ -37,7 +37,8 @@ export class DownloadScheduler {
 
   /** Something came free: without a cap there is no need to wait for the next tick. */
   poke(client: DownloadClient): void {
-    if (this.#bucket.bytesPerSecond === Number.POSITIVE_INFINITY && this.#clients.has(client)) client.request(Number.POSITIVE_INFINITY);
+    if (this.#bucket.bytesPerSecond === Number.POSITIVE_INFINITY && this.#clients.has(client))
+      client.request(Number.POSITIVE_INFINITY);
   }
 
   /** For what is no swarm: waits until the cap lets bytes through, then counts them. */

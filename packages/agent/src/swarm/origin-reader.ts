@@ -147,6 +147,9 @@ class OriginReader {
     const { blob } = this.#options.runner;
     const actual = this.#hash.digest('hex');
     if (actual === digestHex(blob.digest)) return;
-    throw new AgentError('DIGEST_MISMATCH', `${blob.digest} came from ${this.#options.seed.registry} with the digest ${actual}; push the image again`);
+    throw new AgentError(
+      'DIGEST_MISMATCH',
+      `${blob.digest} came from ${this.#options.seed.registry} with the digest ${actual}; push the image again`,
+    );
   }
 }

@@ -3,9 +3,9 @@
  * machine and carries out its effects. Decides nothing itself.
  */
 import type { KeyObject } from 'node:crypto';
-import type { Neighbour } from '@shoal/tracker/client';
 import { isWellFormedBitfield, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
-import type { WireEvent } from '@shoal/wire';
+import type { Neighbour } from '@shoal/tracker/client';
+import type { WireEvent, WireMessage } from '@shoal/wire';
 import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
 import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobFile } from '../store/blob-file.ts';
@@ -36,9 +36,12 @@ export interface SwarmRunnerOptions {
   onFailed(error: unknown): void;
 }
 
+/** A piece on its way in. */
 interface Receiving {
   memory: SharedArrayBuffer;
   bytes: Uint8Array;
+  /** Connections that may still read a block into this memory. */
+  writers: number;
 }
 
 /** The block that is just coming in on a connection. */
@@ -46,9 +49,13 @@ interface Incoming {
   piece: number;
   offset: number;
   length: number;
-  /** Undefined: nobody waits for it any more, its bytes are dropped. */
+  /** Bytes of it that are there. */
+  at: number;
+  /** Undefined: nobody waits for it, its bytes are dropped. */
   into: Receiving | undefined;
 }
+
+type LinkEffect = Extract<SwarmEffect, { link: number }>;
 
 const WAKE_MS = 100;
 
@@ -168,7 +175,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
 
   onClosed(connection: PeerConnection): void {
     if (!this.#links.delete(connection.id)) return;
-    this.#incoming.delete(connection.id);
+    this.#forgetIncoming(connection.id);
     this.#context.uploads.remove(connection);
     this.#handle({ type: 'disconnected', link: connection.id });
   }
@@ -180,7 +187,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
         this.#blockStart(link, event);
         return;
       case 'blockData':
-        return this.#blockData(connection, event);
+        return this.#blockData(connection, event.bytes, event.last);
       case 'have':
         return this.#handle({ type: 'peerHas', link, piece: event.piece });
       case 'bitfield':
@@ -202,43 +209,70 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     }
   }
 
+  blockTarget({ id }: PeerConnection): Uint8Array | undefined {
+    const incoming = this.#incoming.get(id);
+    if (incoming?.into === undefined || !this.#isCurrent(incoming)) return undefined;
+    const { into, offset, at, length } = incoming;
+    return into.bytes.subarray(offset + at, offset + length);
+  }
+
+  onBlockBytes(connection: PeerConnection, bytes: number, last: boolean): void {
+    const link = connection.id;
+    const incoming = this.#incoming.get(link);
+    const peerId = connection.peer?.peerId;
+    if (incoming === undefined || peerId === undefined) return;
+    incoming.at += bytes;
+    this.receivedFrom.set(peerId, (this.receivedFrom.get(peerId) ?? 0) + bytes);
+    const isCurrent = this.#isCurrent(incoming);
+    if (!isCurrent) this.wastedBytes += bytes;
+    if (!last) return;
+    this.#forgetIncoming(link);
+    const { piece, offset, length } = incoming;
+    if (isCurrent) this.#handle({ type: 'blockReceived', link, piece, offset, length });
+    this.#context.downloads.poke(this);
+  }
+
   #blockStart(link: number, { piece, offset, length }: { piece: number; offset: number; length: number }): void {
-    const wanted = this.#swarm.wants(link, { piece, offset, length });
-    this.#incoming.set(link, { piece, offset, length, into: wanted ? this.#receivingOf(piece) : undefined });
+    const into = this.#swarm.wants(link, { piece, offset, length }) ? this.#receivingOf(piece) : undefined;
+    if (into !== undefined) into.writers++;
+    this.#incoming.set(link, { piece, offset, length, at: 0, into });
+  }
+
+  #blockData(connection: PeerConnection, bytes: Uint8Array, last: boolean): void {
+    this.blockTarget(connection)?.set(bytes);
+    this.onBlockBytes(connection, bytes.length, last);
+  }
+
+  /** The piece may have been finished by another peer meanwhile; its memory is then not ours to count. */
+  #isCurrent({ piece, into }: Incoming): boolean {
+    return into !== undefined && this.#receiving.get(piece) === into;
+  }
+
+  #forgetIncoming(link: number): void {
+    const incoming = this.#incoming.get(link);
+    this.#incoming.delete(link);
+    if (incoming?.into === undefined) return;
+    incoming.into.writers--;
+    if (incoming.into.writers === 0 && !this.#isCurrent(incoming)) this.#context.memory.give(incoming.into.memory);
   }
 
   #receivingOf(piece: number): Receiving {
     let receiving = this.#receiving.get(piece);
     if (receiving === undefined) {
       const memory = this.#context.memory.take(this.blob.pieceLength);
-      receiving = { memory, bytes: new Uint8Array(memory) };
+      receiving = { memory, bytes: new Uint8Array(memory), writers: 0 };
       this.#receiving.set(piece, receiving);
     }
     return receiving;
-  }
-
-  #blockData(connection: PeerConnection, { bytes, at, last }: { bytes: Uint8Array; at: number; last: boolean }): void {
-    const incoming = this.#incoming.get(connection.id);
-    const peerId = connection.peer?.peerId;
-    if (incoming === undefined || peerId === undefined) return;
-    this.receivedFrom.set(peerId, (this.receivedFrom.get(peerId) ?? 0) + bytes.length);
-    const { piece, offset, length, into } = incoming;
-    // The piece may have been finished by another peer meanwhile; its memory is then not ours.
-    if (into === undefined || this.#receiving.get(piece) !== into) this.wastedBytes += bytes.length;
-    else into.bytes.set(bytes, offset + at);
-    if (!last) return;
-    this.#incoming.delete(connection.id);
-    if (into !== undefined && this.#receiving.get(piece) === into)
-      this.#handle({ type: 'blockReceived', link: connection.id, piece, offset, length });
-    this.#context.downloads.poke(this);
   }
 
   async #verify(piece: number): Promise<void> {
     const receiving = this.#receiving.get(piece);
     if (receiving === undefined) return;
     this.#receiving.delete(piece);
+    const memory = this.#takeOver(receiving);
     try {
-      const ok = await this.blob.storePiece(piece, receiving.memory);
+      const ok = await this.blob.storePiece(piece, memory);
       this.#handle({ type: 'pieceVerified', piece, ok });
     } catch (error) {
       this.#handle({ type: 'pieceLost', piece });
@@ -246,8 +280,16 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       this.#context.downloads.remove(this);
       this.#options.onFailed(error);
     }
-    this.#context.memory.give(receiving.memory);
+    this.#context.memory.give(memory);
     this.#context.downloads.poke(this);
+  }
+
+  /** In endgame a second peer may be in the middle of a block: it keeps the memory, the worker gets a copy. */
+  #takeOver({ memory, bytes, writers }: Receiving): SharedArrayBuffer {
+    if (writers === 0) return memory;
+    const copy = this.#context.memory.take(this.blob.pieceLength);
+    new Uint8Array(copy).set(bytes);
+    return copy;
   }
 
   #wake(): void {
@@ -260,32 +302,25 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 
   #carryOut(effects: readonly SwarmEffect[]): void {
+    const outbox = new Map<PeerConnection, WireMessage[]>();
     for (const effect of effects) {
       if (effect.type === 'dial') this.#dial(effect.peer);
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
       else {
         const connection = this.#links.get(effect.link);
-        if (connection !== undefined) this.#tell(connection, effect);
+        if (connection !== undefined) this.#tell(connection, effect, outbox);
       }
     }
+    for (const [connection, messages] of outbox) connection.send(...messages);
   }
 
-  #tell(connection: PeerConnection, effect: Extract<SwarmEffect, { link: number }>): void {
-    switch (effect.type) {
-      case 'serve':
-        return this.#context.uploads.add(connection, effect, this);
-      case 'announce':
-        return connection.send({ type: 'have', piece: effect.piece });
-      case 'announceSet':
-        return connection.send(setMessage(effect.pieces));
-      case 'close':
-        return connection.close(effect.reason);
-      default: {
-        const { type, piece, offset, length } = effect;
-        return connection.send({ type, piece, offset, length });
-      }
-    }
+  #tell(connection: PeerConnection, effect: LinkEffect, outbox: Map<PeerConnection, WireMessage[]>): void {
+    if (effect.type === 'serve') return this.#context.uploads.add(connection, effect, this);
+    if (effect.type === 'close') return connection.close(effect.reason);
+    const messages = outbox.get(connection) ?? [];
+    messages.push(messageOf(effect));
+    outbox.set(connection, messages);
   }
 
   #dial(peerId: string): void {
@@ -301,8 +336,14 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 }
 
-function setMessage(pieces: PieceSet) {
-  if (pieces.count === 0) return { type: 'haveNone' } as const;
-  if (pieces.complete) return { type: 'haveAll' } as const;
-  return { type: 'bitfield', bits: pieces.bits } as const;
+function messageOf(effect: Exclude<LinkEffect, { type: 'serve' | 'close' }>): WireMessage {
+  if (effect.type === 'announce') return { type: 'have', piece: effect.piece };
+  if (effect.type === 'announceSet') return setMessage(effect.pieces);
+  const { type, piece, offset, length } = effect;
+  return { type, piece, offset, length };
+}
+
+function setMessage(pieces: PieceSet): WireMessage {
+  if (pieces.count === 0) return { type: 'haveNone' };
+  return pieces.complete ? { type: 'haveAll' } : { type: 'bitfield', bits: pieces.bits };
 }

@@ -73,7 +73,9 @@ export class Swarms {
   sayAll(): void {
     const { store, send } = this.#options;
     this.#reported.clear();
-    const blobs = store.list().map(({ digest, size, held, complete }) => ({ digest, size, pieces: held.count, complete }));
+    const blobs = store
+      .list()
+      .map(({ digest, size, held, complete }) => ({ digest, size, pieces: held.count, complete }));
     if (blobs.length > 0) send({ type: 'cached', blobs });
     for (const fetch of this.#fetches.values()) this.#join(fetch);
   }
@@ -118,7 +120,10 @@ export class Swarms {
   /** The registry's bytes were wrong: nobody keeps the blob. */
   async retract({ swarm, digest: text, error }: TrackerMessageOf<'retract'>): Promise<void> {
     const digest = parseDigest(text);
-    this.#options.logger.warn({ event: 'blob retracted', digest, code: error.code, untrusted: error.text }, 'blob retracted');
+    this.#options.logger.warn(
+      { event: 'blob retracted', digest, code: error.code, untrusted: error.text },
+      'blob retracted',
+    );
     this.#runners.get(swarm)?.stop('retracted');
     this.#runners.delete(swarm);
     await this.#options.store.remove(digest);
@@ -138,7 +143,8 @@ export class Swarms {
 
   stop(): void {
     for (const runner of this.#runners.values()) runner.stop('agent stops');
-    for (const { digest } of [...this.#fetches.values()]) this.abandon(digest, new AgentError('ABORTED', 'the agent is stopping'));
+    for (const { digest } of [...this.#fetches.values()])
+      this.abandon(digest, new AgentError('ABORTED', 'the agent is stopping'));
   }
 
   async #open(facts: OpenFacts, role: 'seeder' | 'agent'): Promise<SwarmRunner> {
@@ -199,4 +205,3 @@ function createFetch(digest: Digest, jobId: string): Fetch {
 export function fromTracker(error: SessionError): Error {
   return Object.assign(new Error(error.text), { code: error.code, retryable: error.retryable });
 }
-

@@ -16,6 +16,11 @@ export function defaultDataDir(daemon: Daemon, { platform, env }: HostDefaults):
   return platform === 'win32' ? win32.join(programData(env), 'shoal', daemon) : posix.join('/var/lib/shoal', daemon);
 }
 
+/** The same in words, wherever they are printed. */
+export function defaultDataDirText(daemon: Daemon): string {
+  return `/var/lib/shoal/${daemon}, on Windows %ProgramData%\\shoal\\${daemon}`;
+}
+
 /** Read when it is there. Linux: /etc/shoal/tracker.yaml. Windows: %ProgramData%\shoal\tracker.yaml. */
 export function defaultConfigFile(daemon: Daemon, { platform, env }: HostDefaults): string {
   const name = `${daemon}.yaml`;

@@ -24,6 +24,14 @@ interface Unwrapped {
   element: z.core.$ZodType | undefined;
 }
 
+/** What zod's definitions of wrappers, objects and arrays hold. */
+interface Inner {
+  innerType: z.core.$ZodType;
+  defaultValue: unknown;
+  shape: Record<string, z.core.$ZodType>;
+  element: z.core.$ZodType;
+}
+
 export function keysOf(schema: z.core.$ZodType): ConfigKey[] {
   return childrenOf(unwrap(schema), '', false);
 }
@@ -63,19 +71,18 @@ function words(path: string): string[] {
   return path.replace(/[A-Z]/g, (letter) => `.${letter}`).split('.');
 }
 
-/** Through defaults, optional and preprocessing to the schema that carries the description. */
+/** Through defaults and optional to the schema that carries the description. */
 function unwrap(schema: z.core.$ZodType): Unwrapped {
   const found: Partial<Unwrapped> & { default?: unknown } = { required: true };
   let at: z.core.$ZodType | undefined = schema;
   while (at !== undefined) {
     found.meta ??= leafMeta.get(at);
-    const { def }: { def: z.core.$ZodTypeDef } = at._zod;
-    const wrapper = def as Partial<z.core.$ZodDefaultDef & z.core.$ZodPipeDef>;
-    if (def.type === 'default' || def.type === 'prefault') found.default ??= wrapper.defaultValue;
+    const def = at._zod.def as z.core.$ZodTypeDef & Partial<Inner>;
+    if (def.type === 'default' || def.type === 'prefault') found.default ??= def.defaultValue;
     if (def.type === 'default' || def.type === 'prefault' || def.type === 'optional') found.required = false;
-    if (def.type === 'object') found.shape = (def as z.core.$ZodObjectDef).shape;
-    if (def.type === 'array') found.element = (def as z.core.$ZodArrayDef).element;
-    at = def.type === 'pipe' ? wrapper.out : wrapper.innerType;
+    if (def.type === 'object') found.shape = def.shape;
+    if (def.type === 'array') found.element = def.element;
+    at = def.innerType;
   }
   const meta = found.meta ?? { kind: 'section', description: '', expects: 'a section of keys' };
   return { shape: undefined, element: undefined, default: undefined, required: true, ...found, meta };

@@ -12,23 +12,30 @@ export interface LeafMeta {
   description: string;
   /** Ends the sentence "3 is not …". */
   expects: string;
+  /** The texts there are, where not every text will do. */
+  values?: readonly string[];
   /** Never printed. No flag either: a command line is seen by all accounts of a machine. */
   secret?: boolean;
   /** Printed in the sample where there is no default. */
   sample?: unknown;
+  /** Printed in the sample as a setting, not as a comment, although it is not required. */
+  inSample?: boolean;
   /** Said of a default that other values decide. */
   defaultText?: string;
 }
 
 export const leafMeta = z.registry<LeafMeta>();
 
-type Extra = Pick<LeafMeta, 'sample' | 'defaultText' | 'secret'>;
+type Extra = Pick<LeafMeta, 'sample' | 'inSample' | 'defaultText' | 'secret'>;
 
 const MAX_TEXT_CHARS = 4096;
 const filled = () => z.string().min(1).max(MAX_TEXT_CHARS);
 
-export function text(description: string, extra: Extra = {}) {
-  return filled().register(leafMeta, { kind: 'text', description, expects: 'a text', ...extra });
+export function text(description: string, extra: Extra & { pattern?: RegExp } = {}) {
+  const { pattern = /^[^\p{Cc}]+$/u, ...rest } = extra;
+  return filled()
+    .regex(pattern)
+    .register(leafMeta, { kind: 'text', description, expects: 'a text', ...rest });
 }
 
 /** A host to listen on or to be found at: no port, no scheme. */
@@ -62,7 +69,8 @@ export function flag(description: string) {
 }
 
 export function choice<const T extends readonly string[]>(values: T, description: string) {
-  return z.enum(values).register(leafMeta, { kind: 'text', description, expects: `one of ${values.join(', ')}` });
+  const expects = `one of ${values.join(', ')}`;
+  return z.enum(values).register(leafMeta, { kind: 'text', description, expects, values });
 }
 
 /** Bytes per second; `Infinity` for `unlimited`. */

@@ -3,18 +3,21 @@
  */
 import { z } from 'zod';
 import type { CrossCheck } from './config-file.ts';
-import { hostName, httpUrl, leafMeta, listOf, path, text } from './leaf.ts';
+import { httpUrl, listOf, path, text } from './leaf.ts';
 
 const entry = z.strictObject({
   host: text('the registry as it stands in image references: harbor.example.com, 127.0.0.1:5000, docker.io', {
+    pattern: /^[A-Za-z0-9.:[\]_-]+$/,
     sample: 'harbor.example.com',
-  }).regex(/^[A-Za-z0-9.:[\]_-]+$/),
+  }),
   url: httpUrl('where it is reached, when that is not https://<host>').optional(),
   username: text(
     'account to read with; its password comes from passwordFile or from SHOAL_REGISTRY_PASSWORD_<HOST>, the host in upper case with _ for every other character',
     { sample: 'robot$shoal' },
   ).optional(),
-  passwordFile: path('file', 'file with the password, nothing else', { sample: '/etc/shoal/harbor.password' }).optional(),
+  passwordFile: path('file', 'file with the password, nothing else', {
+    sample: '/etc/shoal/harbor.password',
+  }).optional(),
   ca: path('file', 'PEM of an authority to trust for this registry', { sample: '/etc/shoal/harbor-ca.pem' }).optional(),
   layout: path('folder', 'read the images from this OCI image layout instead of a registry').optional(),
   archive: path('file', 'read the images from this docker save or OCI tar instead of a registry').optional(),
@@ -26,30 +29,40 @@ export function registriesKey(description: string) {
   return listOf(entry, description).default([]);
 }
 
-/** What one entry's keys mean together. */
+/** What the keys of an entry mean together, and the entries among each other. */
 export const checkRegistries: CrossCheck = ({ value, add, env }) => {
-  const seen = new Set<string>();
   const entries = value('registries');
-  if (!Array.isArray(entries)) return;
-  entries.forEach((one: Record<string, unknown> | null, index) => {
-    if (typeof one !== 'object' || one === null) return;
-    const key = (name: string) => `registries[${index}].${name}`;
+  const seen = new Set<string>();
+  for (const [index, entry] of (Array.isArray(entries) ? entries : []).entries()) {
+    if (typeof entry !== 'object' || entry === null) continue;
+    const one = entry as Entry;
+    const addTo = (name: string, text: string) => add(`registries[${index}].${name}`, text);
     const host = String(one.host).toLowerCase();
-    if (one.host !== undefined && seen.has(host)) add(key('host'), 'is listed twice; keep one entry a registry');
+    if (one.host !== undefined && seen.has(host)) addTo('host', 'is listed twice; keep one entry a registry');
     seen.add(host);
-    const local = ['layout', 'archive'].filter((name) => one[name] !== undefined);
-    if (local.length === 2) add(key('archive'), 'cannot stand beside layout; keep one of them');
-    for (const name of ['url', 'username', 'passwordFile', 'ca']) {
-      if (local.length > 0 && one[name] !== undefined)
-        add(key(name), `has no meaning beside ${local[0]}; remove one of them`);
-    }
-    const hasPassword = one.passwordFile !== undefined || env[passwordEnvOf(host)] !== undefined;
-    if (one.username !== undefined && !hasPassword)
-      add(key('username'), `has no password; give passwordFile or the environment variable ${passwordEnvOf(host)}`);
-    if (one.username === undefined && one.passwordFile !== undefined)
-      add(key('passwordFile'), 'has no username; give one');
-  });
+    checkPlace(one, addTo);
+    checkAccount(one, addTo, env[passwordEnvOf(host)] !== undefined);
+  }
 };
+
+type Entry = Partial<Record<keyof RegistryEntry, unknown>>;
+type AddTo = (name: string, text: string) => void;
+
+function checkPlace(entry: Entry, add: AddTo): void {
+  const { layout, archive, ...remote } = entry;
+  if (layout !== undefined && archive !== undefined) add('archive', 'cannot stand beside layout; keep one of them');
+  if (layout === undefined && archive === undefined) return;
+  for (const name of ['url', 'username', 'passwordFile', 'ca'] as const) {
+    if (remote[name] !== undefined) add(name, 'has no meaning beside layout or archive; remove one of them');
+  }
+}
+
+function checkAccount({ host, username, passwordFile }: Entry, add: AddTo, passwordInEnv: boolean): void {
+  const variable = passwordEnvOf(String(host));
+  if (username !== undefined && passwordFile === undefined && !passwordInEnv)
+    add('username', `has no password; give passwordFile or the environment variable ${variable}`);
+  if (username === undefined && passwordFile !== undefined) add('passwordFile', 'has no username; give one');
+}
 
 /** `harbor.example.com:8443` → `SHOAL_REGISTRY_PASSWORD_HARBOR_EXAMPLE_COM_8443`. */
 export function passwordEnvOf(host: string): string {

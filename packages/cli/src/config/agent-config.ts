@@ -1,0 +1,102 @@
+/** The keys of agent.yaml. */
+import type { z } from 'zod';
+import { type CrossCheck, configFile } from './config-file.ts';
+import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
+import { choice, flag, hostName, httpUrl, path, port, rate, section, text, textMap } from './leaf.ts';
+import { checkRegistries, registriesKey } from './registries.ts';
+import { LOG_LEVELS } from './tracker-config.ts';
+
+export function agentConfigFile(host: HostDefaults) {
+  return configFile({
+    daemon: 'agent',
+    intro: 'Settings of `shoal agent`.',
+    schema: agentSchema(host),
+    switches: ['control'],
+    checks: [checkToken, checkExit, checkRegistries],
+  });
+}
+
+export type AgentConfig = z.infer<ReturnType<typeof agentSchema>>;
+
+function agentSchema(host: HostDefaults) {
+  return section('settings of the agent', {
+    name: text("the host's name as operators see it", {
+      pattern: /^[^\p{Cc}]{1,253}$/u,
+      sample: 'web-17',
+      defaultText: "this host's name",
+    }).default(host.hostName),
+    dataDir: path('folder', 'blobs, the key of this agent and the token of its control API; one agent a folder', {
+      sample: defaultDataDir('agent', host),
+      defaultText: defaultDataDirText('agent'),
+    }).default(defaultDataDir('agent', host)),
+    tracker: section('the tracker this agent belongs to', trackerShape()).prefault({} as never),
+    peer: section('where other agents fetch pieces from this one', {
+      host: hostName('address this agent listens on for others').default('0.0.0.0'),
+      port: port('port that other agents dial').default(7610),
+      advertiseHost: hostName('where other agents find this host', {
+        defaultText: 'the address the tracker sees',
+      }).optional(),
+    }).prefault({}),
+    control: controlSection(),
+    labels: textMap('what a host is, such as zone: rack-7', { sample: { zone: 'rack-7' } }).default({}),
+    limits: section('caps on the traffic with other agents', {
+      upload: rate('most this host sends').prefault('unlimited'),
+      download: rate('most this host receives').prefault('unlimited'),
+    }).prefault({}),
+    exit: choice(
+      ['engine', 'archive', 'cache'],
+      'what becomes of an image: loaded into the Docker Engine, written as a docker load archive, or kept as blobs only',
+    ).default('engine'),
+    engine: section('the Docker Engine', {
+      address: text('where the engine listens: unix:///path, npipe:////./pipe/name or tcp://host:port', {
+        defaultText: "this host's own engine",
+      }).optional(),
+    }).prefault({}),
+    archive: section('for exit: archive', {
+      folder: path('folder', 'where archives are written', { sample: '/srv/shoal/archives' }).optional(),
+    }).prefault({}),
+    registries: registriesKey('for an agent with a seeder token: how it reads registries; others are read anonymously'),
+    log: section('the log, JSON lines on stdout', {
+      level: choice(LOG_LEVELS, 'what is logged').default('info'),
+    }).prefault({}),
+  });
+}
+
+function trackerShape() {
+  return {
+    url: httpUrl("the tracker's address", { sample: 'https://shoal.example.com:7600' }),
+    token: text('join token of the role agent or seeder; better in tokenFile or the environment', {
+      secret: true,
+    }).optional(),
+    tokenFile: path('file', 'file with the join token, nothing else', {
+      sample: '/etc/shoal/join.token',
+      inSample: true,
+    }).optional(),
+    ca: path('file', "PEM of the authority of the tracker's certificate, when the system does not know it", {
+      sample: '/etc/shoal/ca.pem',
+    }).optional(),
+  };
+}
+
+function controlSection() {
+  return section('the control API of this host: shoal status, shoal pull, stop (control: false for none)', {
+    enabled: flag('whether there is a control API').default(true),
+    host: hostName('address of the control API; keep it on loopback').default('127.0.0.1'),
+    port: port('port of the control API').default(7621),
+  }).prefault({});
+}
+
+const checkToken: CrossCheck = ({ value, add }) => {
+  const given = ['token', 'tokenFile'].filter((name) => value(`tracker.${name}`) !== undefined);
+  if (given.length === 2) add('tracker.tokenFile', 'cannot stand beside token; keep one of them');
+  if (given.length === 0)
+    add(
+      'tracker.token',
+      'is missing: set tracker.tokenFile, or SHOAL_TRACKER_TOKEN, to a join token; "shoal token create --role agent --name NAME" makes one on the tracker',
+    );
+};
+
+const checkExit: CrossCheck = ({ value, add }) => {
+  if (value('exit') === 'archive' && value('archive.folder') === undefined)
+    add('archive.folder', 'is missing: exit is archive, so say where archives are written');
+};

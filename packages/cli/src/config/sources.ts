@@ -1,0 +1,64 @@
+/**
+ * From the `registries` of a config file to the places images are read from. Decides which entry a registry's name
+ * means; how a source is read is @shoal/registry's.
+ */
+import { readFileSync } from 'node:fs';
+import {
+  createRegistrySource,
+  type ImageSource,
+  openArchiveSource,
+  openLayoutSource,
+  type RegistryOptions,
+} from '@shoal/registry';
+import { CliError } from '../errors.ts';
+import { passwordEnvOf, type RegistryEntry } from './registries.ts';
+
+export type OpenSource = (registryHost: string) => Promise<ImageSource>;
+
+export interface SourceOptions {
+  /** For the passwords SHOAL_REGISTRY_PASSWORD_<HOST>. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** Told of every byte that comes over the network. */
+  onBytes?: (bytes: number) => void;
+}
+
+/** A host that is not listed is read anonymously. Throws CliError, RegistryError when a source is opened. */
+export function createOpenSource(registries: readonly RegistryEntry[], options: SourceOptions): OpenSource {
+  return async (registryHost) => {
+    const host = registryHost.toLowerCase();
+    const entry = registries.find((one) => one.host.toLowerCase() === host) ?? { host: registryHost };
+    if (entry.layout !== undefined) return openLayoutSource(entry.layout);
+    if (entry.archive !== undefined) return openArchiveSource(entry.archive);
+    return createRegistrySource(registryOptions({ ...entry, host: registryHost }, options));
+  };
+}
+
+function registryOptions(entry: RegistryEntry, { env, onBytes }: SourceOptions): RegistryOptions {
+  const { host, url, username, passwordFile, ca } = entry;
+  const password = passwordFile === undefined ? env[passwordEnvOf(host)] : readSecretFile(passwordFile);
+  return {
+    host,
+    url,
+    onBytes,
+    ...(username === undefined ? {} : { username, password }),
+    ca: ca === undefined ? undefined : readTextFile(ca),
+  };
+}
+
+export function readTextFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const message = `${file} cannot be read (${code}); see that it exists and that this account may read it.`;
+    throw new CliError('UNREADABLE_FILE', message, { cause: error });
+  }
+}
+
+/** One secret and nothing else; editors end files with a line break. */
+export function readSecretFile(file: string): string {
+  const secret = readTextFile(file).trim();
+  if (secret === '')
+    throw new CliError('UNREADABLE_FILE', `${file} is empty; write the secret into it and nothing else.`);
+  return secret;
+}

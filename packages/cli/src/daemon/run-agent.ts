@@ -1,0 +1,54 @@
+/** Runs an agent until it is asked to stop, by a signal or its control API, or is refused by the tracker. */
+import { type Agent, type AgentOptions, type ExitOptions, startAgent } from '@shoal/agent';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { createOpenSource, readSecretFile, readTextFile } from '../config/sources.ts';
+import type { Io } from '../output/io.ts';
+import { shoalVersion } from '../version.ts';
+import { createDaemonLogger } from './logger.ts';
+import { startError } from './start-error.ts';
+import { untilStopped } from './until-stopped.ts';
+
+/** Returns after a stop in order. Throws AgentError REFUSED, and what keeps it from starting. */
+export async function runAgent(config: AgentConfig, io: Io): Promise<void> {
+  const logger = createDaemonLogger(io, config.log.level);
+  const agent = await openAgent({ ...agentOptions(config, io), logger });
+  const { peerPort } = agent.status();
+  logger.info({ event: 'ready', peerId: agent.peerId, peerPort, controlPort: agent.controlPort }, 'agent ready');
+  const control = agent.controlPort === undefined ? 'no control API' : `control API on port ${agent.controlPort}`;
+  io.stderr(`shoal agent ${config.name} ready: peers on port ${peerPort}, ${control}, tracker ${config.tracker.url}\n`);
+  const reason = await untilStopped(io, agent.stopped);
+  await agent.stop();
+  if (reason !== undefined) throw reason;
+}
+
+export function agentOptions(config: AgentConfig, io: Io): Omit<AgentOptions, 'logger'> {
+  const { tracker, peer, control, limits } = config;
+  return {
+    ...{ dataDir: config.dataDir, name: config.name, labels: config.labels, peer },
+    version: shoalVersion(),
+    tracker: { url: tracker.url, token: tokenOf(tracker), ca: tracker.ca && readTextFile(tracker.ca) },
+    control: control.enabled ? { host: control.host, port: control.port } : undefined,
+    limits: { uploadBytesPerSecond: limits.upload, downloadBytesPerSecond: limits.download },
+    exit: exitOf(config),
+    openSource: createOpenSource(config.registries, { env: io.host.env }),
+  };
+}
+
+async function openAgent(options: AgentOptions): Promise<Agent> {
+  try {
+    return await startAgent(options);
+  } catch (error) {
+    const address = `${options.peer.host}:${options.peer.port}`;
+    throw startError(error, { dataDir: options.dataDir, address, portKey: 'peer.port' });
+  }
+}
+
+/** The schema's checks allow exactly one of the two. */
+function tokenOf({ token, tokenFile }: AgentConfig['tracker']): string {
+  return token ?? readSecretFile(tokenFile ?? '');
+}
+
+function exitOf({ exit, engine, archive }: AgentConfig): ExitOptions {
+  if (exit === 'archive') return { kind: 'archive', folder: archive.folder ?? '' };
+  return exit === 'engine' ? { kind: 'engine', address: engine.address } : { kind: 'cache' };
+}

@@ -1,0 +1,75 @@
+/**
+ * All that a verb has of the world outside: streams, environment, signals. One seam, so that tests run verbs in
+ * process. Decides nothing.
+ */
+import { hostname } from 'node:os';
+import type { HostDefaults } from '../config/defaults.ts';
+
+export interface Io {
+  /** The result, as it is. */
+  stdout(text: string): void;
+  /** Progress and errors, as they are. */
+  stderr(text: string): void;
+  /** Where bars are drawn; undefined when stderr is no terminal. */
+  terminal: NodeJS.WriteStream | undefined;
+  host: HostDefaults;
+  cwd: string;
+  /** Monotonic milliseconds. */
+  now(): number;
+  delay(ms: number, signal: AbortSignal): Promise<void>;
+  /** Calls back at SIGINT or SIGTERM until the returned function is called. A second signal ends the process. */
+  onStopSignal(handler: () => void): () => void;
+  /** For results that were printed although they are failures. */
+  setExitCode(code: number): void;
+}
+
+const STOP_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGBREAK'];
+
+/** `exitCode()` is what `setExitCode` was told last. */
+export function processIo(): Io & { exitCode(): number } {
+  let exitCode = 0;
+  // A reader that went away (`shoal jobs | head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
+  return {
+    stdout: (text) => void process.stdout.write(text),
+    stderr: (text) => void process.stderr.write(text),
+    terminal: process.stderr.isTTY ? process.stderr : undefined,
+    host: { platform: process.platform, env: process.env, hostName: hostname() },
+    cwd: process.cwd(),
+    now: () => performance.now(),
+    delay,
+    onStopSignal,
+    setExitCode: (code) => {
+      exitCode = code;
+    },
+    exitCode: () => exitCode,
+  };
+}
+
+function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
+}
+
+function onStopSignal(handler: () => void): () => void {
+  let signals = 0;
+  const listener = () => {
+    if (++signals === 1) handler();
+    else process.exit(1);
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, listener);
+  return () => {
+    for (const signal of STOP_SIGNALS) process.off(signal, listener);
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * A job under way as progress rows: a bar a host with its state, rate and who feeds it. Decides what is said.
+ */
+import { formatRate } from '@shoal/policy';
+import type { JobHostView, JobView } from '@shoal/tracker/client';
+import { percentOf } from './format.ts';
+import type { Io } from './io.ts';
+import { createProgress, type ProgressRow } from './progress.ts';
+import { createRateMeter, type RateMeter } from './rate-meter.ts';
+
+export interface JobProgress {
+  show(view: JobView): void;
+  note(line: string): void;
+  stop(): void;
+}
+
+export function createJobProgress(io: Io): JobProgress {
+  const progress = createProgress(io);
+  const meters = new Map<string, RateMeter>();
+  let warning: string | undefined;
+  const rateOf = (key: string, bytes: number) => {
+    const meter = meters.get(key) ?? createRateMeter();
+    meters.set(key, meter);
+    return meter.add(bytes, io.now());
+  };
+  return {
+    show(view) {
+      if (view.warning !== undefined && view.warning !== warning) progress.note(`warning: ${view.warning}`);
+      warning = view.warning;
+      const rows = view.hosts.map((host) => rowOf(host, rateOf(host.peerId, figuresOf(host).haveBytes)));
+      const haveBytes = view.hosts.reduce((sum, host) => sum + figuresOf(host).haveBytes, 0);
+      progress.show(rows, summaryOf(view, rateOf('', haveBytes)));
+    },
+    note: progress.note,
+    stop: progress.stop,
+  };
+}
+
+export interface HostFigures {
+  wantedBytes: number;
+  haveBytes: number;
+}
+
+export function figuresOf({ images }: JobHostView): HostFigures {
+  return {
+    wantedBytes: images.reduce((sum, image) => sum + image.wantedBytes, 0),
+    haveBytes: images.reduce((sum, image) => sum + image.haveBytes, 0),
+  };
+}
+
+function rowOf(host: JobHostView, bytesPerSecond: number): ProgressRow {
+  const { wantedBytes, haveBytes } = figuresOf(host);
+  const ready = host.state === 'ready';
+  return {
+    name: host.name,
+    done: ready ? Math.max(1, wantedBytes) : haveBytes,
+    total: Math.max(1, wantedBytes),
+    detail: detailOf(host, bytesPerSecond),
+  };
+}
+
+function detailOf(host: JobHostView, bytesPerSecond: number): string {
+  if (host.state === 'waiting' && !host.online) return 'waiting: the host is offline';
+  if (host.state === 'failed') return `failed: ${errorTextOf(host)}`;
+  if (host.state !== 'fetching') return host.state;
+  const feeders = feedersOf(host);
+  return `${formatRate(bytesPerSecond)}${feeders === '' ? '' : ` from ${feeders}`}`;
+}
+
+/** The three that gave most. */
+function feedersOf({ images }: JobHostView): string {
+  const bytesOf = new Map<string, number>();
+  for (const { feeders } of images)
+    for (const { name, bytes } of feeders) bytesOf.set(name, (bytesOf.get(name) ?? 0) + bytes);
+  const names = [...bytesOf].toSorted((a, b) => b[1] - a[1]).map(([name]) => name);
+  return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+}
+
+export function errorTextOf({ error, images }: JobHostView): string {
+  const found = error ?? images.find((image) => image.error !== undefined)?.error;
+  return found === undefined ? '' : `${found.text} (${found.code})`;
+}
+
+function summaryOf({ hosts }: JobView, bytesPerSecond: number): string {
+  const figures = hosts.map(figuresOf);
+  const have = figures.reduce((sum, { haveBytes }) => sum + haveBytes, 0);
+  const wanted = figures.reduce((sum, { wantedBytes }) => sum + wantedBytes, 0);
+  const count = (state: JobHostView['state']) => hosts.filter((host) => host.state === state).length;
+  const failed = count('failed') > 0 ? `, ${count('failed')} failed` : '';
+  const bytes = wanted > 0 ? `, ${percentOf(have, wanted)} % of the bytes, ${formatRate(bytesPerSecond)}` : '';
+  return `${count('ready')} of ${hosts.length} hosts ready${failed}${bytes}`;
+}

@@ -1,0 +1,78 @@
+/**
+ * The command `shoal`: its verbs, and how one run of it ends. Decides exit codes and that `--json` is everywhere.
+ */
+import { Command, CommanderError } from 'commander';
+import { CliError, EXIT } from './errors.ts';
+import type { Io } from './output/io.ts';
+import { reportError } from './output/report-error.ts';
+import { agentCommand } from './verbs/agent.ts';
+import { configCommand } from './verbs/config.ts';
+import { demoCommand } from './verbs/demo.ts';
+import { hostsCommand } from './verbs/hosts.ts';
+import { jobCommand } from './verbs/job.ts';
+import { jobsCommand } from './verbs/jobs.ts';
+import { prewarmCommand } from './verbs/prewarm.ts';
+import { pullCommand } from './verbs/pull.ts';
+import { statusCommand } from './verbs/status.ts';
+import { tokenCommand } from './verbs/token.ts';
+import { trackerCommand } from './verbs/tracker.ts';
+import { versionCommand } from './verbs/version.ts';
+import { shoalVersion } from './version.ts';
+
+const VERBS = [
+  trackerCommand,
+  agentCommand,
+  demoCommand,
+  prewarmCommand,
+  pullCommand,
+  jobsCommand,
+  jobCommand,
+  hostsCommand,
+  statusCommand,
+  tokenCommand,
+  configCommand,
+  versionCommand,
+];
+
+/** `io.setExitCode` is for a verb that printed its result although it is a failure; others throw. */
+export async function runShoal(args: readonly string[], io: Io & { exitCode(): number }): Promise<number> {
+  const program = createProgram(io);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return io.exitCode();
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    const verb = args.find((arg) => program.commands.some((command) => command.name() === arg));
+    return reportError(usageError(error, verb), io, args.includes('--json'));
+  }
+}
+
+export function createProgram(io: Io): Command {
+  const program = new Command('shoal')
+    .description('Container images that spread between hosts, under a bandwidth policy, into the Docker Engine')
+    .version(shoalVersion(), '--version', 'show the version')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureHelp({ sortOptions: false })
+    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr, outputError: () => {} });
+  for (const verb of VERBS) program.addCommand(adopt(verb(io), program));
+  return program;
+}
+
+/** A command built on its own knows nothing of the program's output and ends the process by itself. */
+function adopt(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) adopt(child, command);
+  const isVerb = command.commands.length === 0;
+  if (isVerb && !command.options.some(({ long }) => long === '--json'))
+    command.option('--json', 'the result, or the error, as one line of JSON on stdout', false);
+  return command;
+}
+
+function usageError(error: unknown, verb: string | undefined): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  const help = `"shoal${verb === undefined ? '' : ` ${verb}`} --help" shows how it is used.`;
+  if (error.code === 'commander.help') return new CliError('WRONG_USAGE', `a verb is missing. ${help}`);
+  const what = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return new CliError('WRONG_USAGE', `${what}${/[.!?)]$/.test(what) ? '' : '.'} ${help}`, { cause: error });
+}
