@@ -53,12 +53,17 @@ export function unaskedBlock(active: ActivePiece): number | undefined {
   return index < 0 ? undefined : index;
 }
 
-/** For endgame: a block that is asked for, not there, and that `link` has not asked; last first. */
-export function duplicableBlock(active: ActivePiece, link: LinkId): number | undefined {
+/** For endgame: a block that one other link was asked for and is late with; last first. */
+export function lateBlock(
+  active: ActivePiece,
+  link: LinkId,
+  isLate: (asker: LinkId, block: Block) => boolean,
+): number | undefined {
   if (active.verifying) return undefined;
   for (let index = active.askers.length - 1; index >= 0; index--) {
-    const askers = active.askers[index] as Set<LinkId>;
-    if (active.received[index] === false && askers.size === 1 && !askers.has(link)) return index;
+    const [asker, ...others] = active.askers[index] as Set<LinkId>;
+    if (active.received[index] !== false || asker === undefined || asker === link || others.length > 0) continue;
+    if (isLate(asker, blockAt(active, index))) return index;
   }
   return undefined;
 }

@@ -7,14 +7,14 @@ import {
   type ActivePiece,
   blockAt,
   blockIndex,
-  duplicableBlock,
+  lateBlock,
   releaseLink,
   startPiece,
   unaskedBlock,
 } from './active-pieces.ts';
 import type { Block, LinkId, PeerId, SwarmEffect } from './events.ts';
 import { pieceSize } from './geometry.ts';
-import { forgetAsked, hasRoom, type Link, noteAsked, noteReceived } from './links.ts';
+import { blockKey, forgetAsked, hasRoom, type Link, noteAsked, noteReceived } from './links.ts';
 import { PiecePicker } from './picker.ts';
 import type { PieceSet } from './piece-set.ts';
 
@@ -25,6 +25,9 @@ export interface DownloadOptions {
   activeBytes: number;
   random: () => number;
 }
+
+/** In endgame a block that is out for so long is asked of a second peer, ms. */
+export const LATE_MS = 300;
 
 export class Downloads {
   readonly picker: PiecePicker;
@@ -63,7 +66,7 @@ export class Downloads {
       for (const link of waiting) {
         if (left <= 0) break;
         if (link.exhausted || !hasRoom(link)) continue;
-        const block = this.#nextBlock(link);
+        const block = this.#nextBlock(link, now);
         if (block === undefined) {
           link.exhausted = true;
           continue;
@@ -136,9 +139,9 @@ export class Downloads {
     link.askedBytes = 0;
   }
 
-  /** For tests and pictures: the piece is being received. */
-  isActive(piece: number): boolean {
-    return this.#active.has(piece);
+  /** Every piece that is missing is under way. */
+  get inEndgame(): boolean {
+    return this.#active.size > 0 && this.picker.openCount === 0 && this.#verifiable === this.#held.length;
   }
 
   #release(active: ActivePiece, link: LinkId): void {
@@ -148,14 +151,18 @@ export class Downloads {
     this.picker.open(active.piece);
   }
 
-  #nextBlock(link: Link): Block | undefined {
+  #nextBlock(link: Link, now: number): Block | undefined {
     const active = this.#ownPiece(link) ?? this.#abandonedPiece(link) ?? this.#newPiece(link);
     if (active !== undefined) return this.#ask(active, unaskedBlock(active), link);
-    // Endgame: all pieces are under way. Only an idle link doubles up, so that few blocks come twice.
-    if (link.asked.size > 0 || this.picker.openCount > 0 || this.#verifiable < this.#held.length) return undefined;
+    // Only an idle link doubles up, and only what is late, so that few blocks come twice.
+    if (link.asked.size > 0 || !this.inEndgame) return undefined;
+    const isLate = (asker: LinkId, block: Block): boolean => {
+      const asked = this.#links.get(asker)?.asked.get(blockKey(block));
+      return asked !== undefined && now - asked.askedAt >= LATE_MS;
+    };
     for (const slow of this.#active.values()) {
       if (!link.have.has(slow.piece)) continue;
-      const index = duplicableBlock(slow, link.link);
+      const index = lateBlock(slow, link.link, isLate);
       if (index !== undefined) return this.#ask(slow, index, link);
     }
     return undefined;

@@ -5,11 +5,15 @@
 import type { Block, LinkInfo } from './events.ts';
 import { PieceSet } from './piece-set.ts';
 
+export interface AskedBlock extends Block {
+  askedAt: number;
+}
+
 export interface Link extends LinkInfo {
   /** What the remote has announced. */
   readonly have: PieceSet;
   /** Blocks asked for and not yet answered, by `blockKey`. */
-  readonly asked: Map<string, Block>;
+  readonly asked: Map<string, AskedBlock>;
   askedBytes: number;
   bytesPerSecond: number;
   lastBlockAt: number;
@@ -48,7 +52,7 @@ export function blockKey(block: Block): string {
 
 export function noteAsked(link: Link, block: Block, now: number): void {
   if (link.asked.size === 0) link.lastBlockAt = now;
-  link.asked.set(blockKey(block), block);
+  link.asked.set(blockKey(block), { ...block, askedAt: now });
   link.askedBytes += block.length;
 }
 

@@ -4,7 +4,7 @@
  * and who misbehaves. Bytes, sockets, files and clocks are the shell's.
  */
 import { Dialer } from './dialer.ts';
-import { Downloads } from './downloads.ts';
+import { Downloads, LATE_MS } from './downloads.ts';
 import type { Block, CloseReason, LinkId, LinkInfo, PeerId, SwarmEffect, SwarmEvent } from './events.ts';
 import { pieceCount, pieceSize } from './geometry.ts';
 import { createLink, type Link, silentAt } from './links.ts';
@@ -31,6 +31,7 @@ export class Swarm {
   readonly #revealer: Revealer | undefined;
   readonly #links = new Map<LinkId, Link>();
   #completed = false;
+  #lookedAt = 0;
 
   constructor(options: SwarmOptions) {
     const pieces = pieceCount(options.size, options.pieceLength);
@@ -96,6 +97,7 @@ export class Swarm {
   nextWakeup(): number | undefined {
     const times = [this.#completed ? undefined : this.#dialer.nextDueAt(), this.#revealer?.nextWakeup()];
     for (const link of this.#links.values()) times.push(silentAt(link));
+    if (this.#downloads.inEndgame) times.push(this.#lookedAt + LATE_MS);
     const known = times.filter((time) => time !== undefined);
     return known.length === 0 ? undefined : Math.min(...known);
   }
@@ -187,10 +189,12 @@ export class Swarm {
 
   #wake(now: number): SwarmEffect[] {
     const effects = [...this.#dial(now), ...this.#reveal(now)];
+    if (this.#downloads.inEndgame) this.#refresh(); // what was not late may be now
+    this.#lookedAt = now;
     for (const link of this.#links.values()) {
       const silent = silentAt(link);
       if (silent === undefined || silent > now) continue;
-      for (const block of link.asked.values()) effects.push({ type: 'cancel', link: link.link, ...block });
+      for (const block of link.asked.values()) effects.push({ type: 'cancel', link: link.link, ...pick(block) });
       this.#downloads.release(link);
       link.snubbed = true;
       this.#refresh();

@@ -4,10 +4,22 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { until } from '../wait.testkit.ts';
 import { openBlobStore } from './blob-store.ts';
-import { afterCrash, blobOf, fill, mapOnDisk, pieceOf, pieces, shared, temporaryFolder, testStore, testWorkers } from './store.testkit.ts';
+import {
+  afterCrash,
+  blobOf,
+  fill,
+  mapOnDisk,
+  pieceOf,
+  pieces,
+  shared,
+  temporaryFolder,
+  testStore,
+  testWorkers,
+} from './store.testkit.ts';
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
-if (!isRoot && process.env.CI === 'true') throw new Error('CI=true and missing: the rights of root on Linux, for a small disk');
+if (!isRoot && process.env.CI === 'true')
+  throw new Error('CI=true and missing: the rights of root on Linux, for a small disk');
 if (!isRoot) process.stderr.write('left out, missing: the rights of root on Linux, for a small disk\n');
 
 const MIB = 1024 * 1024;

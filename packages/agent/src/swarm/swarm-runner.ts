@@ -294,7 +294,9 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
 
   #wake(): void {
     const due = this.#swarm.nextWakeup();
-    if (due !== undefined && due <= this.#context.now()) this.#handle({ type: 'wake' });
+    if (due === undefined || due > this.#context.now()) return;
+    this.#handle({ type: 'wake' });
+    this.#context.downloads.poke(this);
   }
 
   #handle(event: SwarmEvent): void {

@@ -3,6 +3,7 @@
  * nothing starts, with all faults at once. Which keys there are is in tracker-config.ts and agent-config.ts.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { ConfigError, type Fault } from './config-error.ts';
 import { type Daemon, defaultConfigFile, type HostDefaults } from './defaults.ts';
@@ -85,7 +86,7 @@ export function peekConfig<T>(spec: ConfigFile<T>, sources: ConfigSources, paths
 
 function readLayers<T>(spec: ConfigFile<T>, { host, cwd, file, flags }: ConfigSources): FaultContext {
   const place = file ?? host.env[`SHOAL_${spec.daemon.toUpperCase()}_CONFIG`] ?? defaultIfThere(spec.daemon, host);
-  const read = place === undefined ? undefined : { path: place, yaml: readYamlFile(place) };
+  const read = place === undefined ? undefined : { path: place, yaml: readYamlFile(resolve(cwd, place), place) };
   for (const name of spec.switches ?? []) {
     const given = read?.yaml.value[name];
     if (read !== undefined && typeof given === 'boolean') read.yaml.value[name] = { enabled: given };

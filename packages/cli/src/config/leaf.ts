@@ -35,7 +35,7 @@ export function text(description: string, extra: Extra & { pattern?: RegExp } = 
   const { pattern = /^[^\p{Cc}]+$/u, ...rest } = extra;
   return filled()
     .regex(pattern)
-    .register(leafMeta, { kind: 'text', description, expects: 'a text', ...rest });
+    .register(leafMeta, { kind: 'text', description, expects: 'a text (put it in quotes)', ...rest });
 }
 
 /** A host to listen on or to be found at: no port, no scheme. */

@@ -2,7 +2,6 @@
  * A YAML file with the place of every key in it. Decides only whether it is YAML with a mapping at its top.
  */
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { Fault } from './config-error.ts';
 
@@ -11,21 +10,21 @@ export type ConfigPath = readonly (string | number)[];
 export interface YamlFile {
   value: Record<string, unknown>;
   faults: Fault[];
-  /** `agent.yaml:3:5` of what the path names, or of the nearest thing around it. */
+  /** `agent.yaml:3:5`: the place of what the path names, or of the nearest thing around it. */
   at(path: ConfigPath, which: 'key' | 'value'): string;
 }
 
-export function readYamlFile(file: string): YamlFile {
+/** `name` is what the user calls the file; it stands in front of each position. */
+export function readYamlFile(file: string, name = file): YamlFile {
   try {
-    return parseYaml(readFileSync(file, 'utf8'), basename(file));
+    return parseYaml(readFileSync(file, 'utf8'), name);
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
     const text = `cannot be read (${code}); give the path of an existing file that this account may read`;
-    return { value: {}, faults: [{ at: file, key: '', text }], at: () => file };
+    return { value: {}, faults: [{ at: name, key: '', text }], at: () => name };
   }
 }
 
-/** `name` stands in front of each position. */
 export function parseYaml(source: string, name: string): YamlFile {
   const lineCounter = new LineCounter();
   const document = parseDocument(source, { lineCounter, prettyErrors: false });

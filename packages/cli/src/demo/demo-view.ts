@@ -12,8 +12,10 @@ export interface HostFigures {
   bytesPerSecond: number;
   heldPieces: number;
   pieces: number;
-  /** `seeder 40%, agent-2 35%`, or what it does besides receiving. */
+  /** `← seeder 40%, agent-2 35%`, or what it does besides receiving. */
   feeders: string;
+  /** Once it has everything: `handing over`, `ready`. */
+  doing: string | undefined;
 }
 
 export interface DemoView {
@@ -53,7 +55,7 @@ function createLines(stream: NodeJS.WriteStream): DemoView {
     draw(figures) {
       if (performance.now() - lastAt < PLAIN_LINE_MS) return;
       lastAt = performance.now();
-      const text = figures.map((host) => `${host.name} ${percent(host)} ${rate(host)}`);
+      const text = figures.map((host) => `${host.name} ${percent(host)} ${host.doing ?? rate(host)}`);
       stream.write(`${text.join(' · ')}\n`);
     },
     end: () => {},
@@ -97,27 +99,17 @@ export function createMeter(): (member: FleetMember) => HostFigures {
       0,
     );
     const wantedBytes = blobs.reduce((sum, blob) => sum + blob.size, 0);
-    return {
-      name,
-      haveBytes,
-      wantedBytes,
-      bytesPerSecond,
-      heldPieces: held,
-      pieces,
-      feeders: describe(image, traffic.originBytes),
-    };
+    const doing = image === undefined ? undefined : DOING[image.state];
+    const feeders = doing ?? describeFeeders(image?.feeders ?? [], traffic.originBytes);
+    return { name, haveBytes, wantedBytes, bytesPerSecond, heldPieces: held, pieces, feeders, doing };
   };
 }
 
-function describe(
-  image: { state: string; feeders: { name: string; bytes: number }[] } | undefined,
-  originBytes: number,
-): string {
-  if (originBytes > 0) return `reads the origin, feeds the swarm`;
-  if (image === undefined) return '';
-  if (image.state === 'loading') return 'handing over';
-  if (image.state === 'ready') return 'ready';
-  const total = image.feeders.reduce((sum, { bytes }) => sum + bytes, 0);
-  const parts = image.feeders.slice(0, 4).map(({ name, bytes }) => `${name} ${Math.round((bytes * 100) / total)}%`);
+const DOING: Partial<Record<string, string>> = { loading: 'handing over', ready: 'ready', failed: 'failed' };
+
+function describeFeeders(feeders: readonly { name: string; bytes: number }[], originBytes: number): string {
+  if (originBytes > 0) return 'reads the origin, feeds the swarm';
+  const total = feeders.reduce((sum, { bytes }) => sum + bytes, 0);
+  const parts = feeders.slice(0, 4).map(({ name, bytes }) => `${name} ${Math.round((bytes * 100) / total)}%`);
   return parts.length === 0 ? 'waiting' : `← ${parts.join(', ')}`;
 }
