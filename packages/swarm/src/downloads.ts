@@ -14,7 +14,7 @@ import {
 } from './active-pieces.ts';
 import type { Block, LinkId, PeerId, SwarmEffect } from './events.ts';
 import { pieceSize } from './geometry.ts';
-import { blockKey, forgetAsked, hasRoom, type Link, noteAsked, noteReceived } from './links.ts';
+import { blockKey, forgetAsked, forgiveAsked, hasRoom, type Link, noteAsked, noteReceived } from './links.ts';
 import { PiecePicker } from './picker.ts';
 import type { PieceSet } from './piece-set.ts';
 
@@ -104,7 +104,7 @@ export class Downloads {
     const others = active.askers[index] as Set<LinkId>;
     others.delete(link.link);
     const effects: SwarmEffect[] = [...others].map((other) => ({ type: 'cancel', link: other, ...block }));
-    for (const other of others) forgetAsked(this.#links.get(other) as Link, block);
+    for (const other of others) forgiveAsked(this.#links.get(other) as Link, block);
     others.clear();
     if (active.receivedCount === active.received.length) {
       active.verifying = true;
@@ -135,8 +135,7 @@ export class Downloads {
   /** Gives back all that was asked of a link. */
   release(link: Link): void {
     for (const active of this.#active.values()) this.#release(active, link.link);
-    link.asked.clear();
-    link.askedBytes = 0;
+    for (const block of [...link.asked.values()]) forgiveAsked(link, block);
   }
 
   /** Every piece that is missing is under way. */

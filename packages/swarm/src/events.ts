@@ -26,6 +26,8 @@ export interface LinkInfo {
   remoteIsSeeder: boolean;
   /** Largest block both sides take, bytes. */
   blockBytes: number;
+  /** A foreign client answers requests only after its unchoke; agents never choke. */
+  choked: boolean;
 }
 
 export type SwarmEvent =
@@ -35,6 +37,7 @@ export type SwarmEvent =
   | { type: 'dialFailed'; peer: PeerId }
   | ({ type: 'connected' } & LinkInfo)
   | { type: 'disconnected'; link: LinkId }
+  | { type: 'choked'; link: LinkId; choked: boolean }
   | { type: 'peerHas'; link: LinkId; piece: number }
   | { type: 'peerHolds'; link: LinkId; pieces: PieceSet }
   | ({ type: 'blockReceived'; link: LinkId } & Block)
@@ -53,7 +56,8 @@ export type CloseReason =
   | 'blocked'
   | 'request out of range'
   | 'not a downloader'
-  | 'piece out of range';
+  | 'piece out of range'
+  | 'silent';
 
 export type SwarmEffect =
   | { type: 'dial'; peer: PeerId }

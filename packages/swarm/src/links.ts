@@ -21,6 +21,8 @@ export interface Link extends LinkInfo {
   measuredBytes: number;
   /** Nothing of what it has can be asked now; cleared when that may have changed. */
   exhausted: boolean;
+  /** Blocks that were asked for and given up: they may still come. */
+  readonly forgiven: Set<string>;
   /** Went silent: one block at a time until it answers again. */
   snubbed: boolean;
 }
@@ -29,13 +31,18 @@ export interface Link extends LinkInfo {
 const PIPELINE_MS = 300;
 const MAX_PIPELINE_BYTES = 32 * 1024 * 1024;
 const MEASURE_MS = 200;
+/** Without a block for so long a link is given one more chance, then closed. */
 const SILENT_MS = 5000;
+const SNUBBED_SILENT_MS = 20_000;
+/** Blocks that may still come although they are not awaited any more. */
+const FORGIVEN_KEPT = 4096;
 
 export function createLink(info: LinkInfo, pieceCount: number, now: number): Link {
   return {
     ...info,
     have: new PieceSet(pieceCount),
     asked: new Map(),
+    forgiven: new Set(),
     askedBytes: 0,
     bytesPerSecond: 0,
     lastBlockAt: now,
@@ -63,6 +70,17 @@ export function forgetAsked(link: Link, block: Block): boolean {
   return true;
 }
 
+/** Gives up a block that was asked for; it may come all the same. */
+export function forgiveAsked(link: Link, block: Block): void {
+  if (forgetAsked(link, block) && link.forgiven.size < FORGIVEN_KEPT) link.forgiven.add(blockKey(block));
+}
+
+/** Whether a block that arrives was ever asked for. A forgiven one may come once. */
+export function isExpected(link: Link, block: Block): boolean {
+  const key = blockKey(block);
+  return link.asked.has(key) || link.forgiven.delete(key);
+}
+
 export function noteReceived(link: Link, block: Block, now: number): void {
   link.lastBlockAt = now;
   link.snubbed = false;
@@ -86,5 +104,5 @@ export function hasRoom(link: Link): boolean {
 export function silentAt(link: Link): number | undefined {
   if (link.asked.size === 0) return undefined;
   const expectedMs = link.bytesPerSecond === 0 ? 0 : (4000 * link.blockBytes) / link.bytesPerSecond;
-  return link.lastBlockAt + Math.max(SILENT_MS, expectedMs);
+  return link.lastBlockAt + Math.max(link.snubbed ? SNUBBED_SILENT_MS : SILENT_MS, expectedMs);
 }

@@ -7,7 +7,7 @@ import { Dialer } from './dialer.ts';
 import { Downloads, LATE_MS } from './downloads.ts';
 import type { Block, CloseReason, LinkId, LinkInfo, PeerId, SwarmEffect, SwarmEvent } from './events.ts';
 import { pieceCount, pieceSize } from './geometry.ts';
-import { createLink, type Link, silentAt } from './links.ts';
+import { createLink, isExpected, type Link, silentAt } from './links.ts';
 import { PieceSet } from './piece-set.ts';
 import { Revealer } from './revealer.ts';
 
@@ -59,6 +59,8 @@ export class Swarm {
         return this.#connected(event, now);
       case 'disconnected':
         return this.#disconnected(event.link, now);
+      case 'choked':
+        return this.#withLink(event.link, (link) => this.#choked(link, event.choked));
       case 'peerHas':
         return this.#peerHas(event.link, [event.piece], now);
       case 'peerHolds':
@@ -87,10 +89,14 @@ export class Swarm {
     }
   }
 
-  /** Whether this link's block is awaited: the shell asks before it takes the bytes in. */
-  wants(link: LinkId, block: Block): boolean {
-    const known = this.#links.get(link);
-    return known !== undefined && this.#downloads.wants(known, block);
+  /**
+   * What to do with a block that is coming in, before its bytes are taken: `store` it, `drop` what
+   * was asked for once and is not awaited any more; nobody asked for an `unrequested` one.
+   */
+  judge(linkId: LinkId, block: Block): 'store' | 'drop' | 'unrequested' {
+    const link = this.#links.get(linkId);
+    if (link === undefined || !isExpected(link, block)) return 'unrequested';
+    return this.#downloads.wants(link, block) ? 'store' : 'drop';
   }
 
   /** When `wake` is due, in the same clock as `now`; undefined when nothing is pending. */
@@ -129,6 +135,16 @@ export class Swarm {
       this.#refresh();
     }
     return this.#reveal(now);
+  }
+
+  /** A choke drops what was asked (BEP 3). */
+  #choked(link: Link, choked: boolean): SwarmEffect[] {
+    link.choked = choked;
+    if (choked) {
+      this.#downloads.release(link);
+      this.#refresh();
+    }
+    return [];
   }
 
   #peerHas(linkId: LinkId, pieces: Iterable<number>, now: number): SwarmEffect[] {
@@ -194,6 +210,10 @@ export class Swarm {
     for (const link of this.#links.values()) {
       const silent = silentAt(link);
       if (silent === undefined || silent > now) continue;
+      if (link.snubbed) {
+        effects.push(close(link, 'silent'));
+        continue;
+      }
       for (const block of link.asked.values()) effects.push({ type: 'cancel', link: link.link, ...pick(block) });
       this.#downloads.release(link);
       link.snubbed = true;
@@ -212,7 +232,7 @@ export class Swarm {
   }
 
   #askable(): Link[] {
-    return [...this.#links.values()].filter((link) => link.canRequest && !link.exhausted);
+    return [...this.#links.values()].filter((link) => link.canRequest && !link.choked && !link.exhausted);
   }
 
   /** Pieces came free or became known: every link may have something again. */

@@ -204,7 +204,7 @@ export class World {
   ): void {
     if (!this.#wires.has(wire.link)) return;
     to.receivedBytes += length;
-    if (!to.swarm.wants(wire.link, { piece, offset, length })) return;
+    if (to.swarm.judge(wire.link, { piece, offset, length }) !== 'store') return;
     if (from.id === this.#options.corrupt) to.corruptPieces.add(piece);
     this.#feed(to, { type: 'blockReceived', link: wire.link, piece, offset, length });
   }
@@ -227,6 +227,7 @@ export class World {
       canServe: true,
       remoteIsSeeder: from === this.seeder,
       blockBytes,
+      choked: false,
     });
     this.#feed(from, {
       type: 'connected',
@@ -236,6 +237,7 @@ export class World {
       canServe: false,
       remoteIsSeeder: to === this.seeder,
       blockBytes,
+      choked: false,
     });
   }
 

@@ -3,7 +3,7 @@
  * machine and carries out its effects. Decides nothing itself.
  */
 import type { KeyObject } from 'node:crypto';
-import { isWellFormedBitfield, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
+import { type Block, isWellFormedBitfield, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
 import type { WireEvent, WireMessage } from '@shoal/wire';
 import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
@@ -170,6 +170,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       canServe: direction === 'in',
       remoteIsSeeder: peer.ticketRole === 'seeder',
       blockBytes: peer.blockBytes,
+      choked: false,
     });
   }
 
@@ -184,8 +185,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     const link = connection.id;
     switch (event.type) {
       case 'blockStart':
-        this.#blockStart(link, event);
-        return;
+        return this.#blockStart(connection, event);
       case 'blockData':
         return this.#blockData(connection, event.bytes, event.last);
       case 'have':
@@ -232,10 +232,12 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#context.downloads.poke(this);
   }
 
-  #blockStart(link: number, { piece, offset, length }: { piece: number; offset: number; length: number }): void {
-    const into = this.#swarm.wants(link, { piece, offset, length }) ? this.#receivingOf(piece) : undefined;
+  #blockStart(connection: PeerConnection, { piece, offset, length }: Block): void {
+    const verdict = this.#swarm.judge(connection.id, { piece, offset, length });
+    if (verdict === 'unrequested') return connection.close('unrequested block');
+    const into = verdict === 'store' ? this.#receivingOf(piece) : undefined;
     if (into !== undefined) into.writers++;
-    this.#incoming.set(link, { piece, offset, length, at: 0, into });
+    this.#incoming.set(connection.id, { piece, offset, length, at: 0, into });
   }
 
   #blockData(connection: PeerConnection, bytes: Uint8Array, last: boolean): void {
