@@ -99,7 +99,9 @@ export function createMeter(): (member: FleetMember) => HostFigures {
       0,
     );
     const wantedBytes = blobs.reduce((sum, blob) => sum + blob.size, 0);
-    const doing = image === undefined ? undefined : DOING[image.state];
+    // The tracker closes a job that is done, and the agent forgets it.
+    const state = image?.state ?? (pieces > 0 && held === pieces && traffic.originBytes === 0 ? 'ready' : 'fetching');
+    const doing = DOING[state];
     const feeders = doing ?? describeFeeders(image?.feeders ?? [], traffic.originBytes);
     return { name, haveBytes, wantedBytes, bytesPerSecond, heldPieces: held, pieces, feeders, doing };
   };
