@@ -14,10 +14,17 @@ interface Audience {
   pending: Map<number, number>;
   shown: Set<number>;
   progressAt: number;
+  /** Pieces that may be shown ahead, by how fast shown ones come back. */
+  ahead: number;
+  /** Shown pieces that came back since `measuredFrom`. */
+  measured: number;
+  measuredFrom: number;
 }
 
 /** Shown ahead a peer: enough to keep its pipeline full while it announces back. */
 const AHEAD_BYTES = 1024 * 1024;
+const AHEAD_MS = 150;
+const MEASURE_MS = 100;
 const STARVED_MS = 1000;
 
 export class Revealer {
@@ -25,7 +32,7 @@ export class Revealer {
   /** Peers that hold a piece or have been shown it: how often it is out. */
   readonly #out: Uint16Array;
   readonly #held: PieceSet;
-  readonly #ahead: number;
+  readonly #leastAhead: number;
   readonly #random: () => number;
   /** How long a shown piece takes to come back as a have; patience grows with it. */
   #roundTripMs = 0;
@@ -33,12 +40,20 @@ export class Revealer {
   constructor(held: PieceSet, pieceLength: number, random: () => number) {
     this.#held = held;
     this.#out = new Uint16Array(held.length);
-    this.#ahead = Math.max(2, Math.ceil(AHEAD_BYTES / pieceLength));
+    this.#leastAhead = Math.max(2, Math.ceil(AHEAD_BYTES / pieceLength));
     this.#random = random;
   }
 
   join(link: Link, now: number): void {
-    this.#audiences.set(link.link, { link, pending: new Map(), shown: new Set(), progressAt: now });
+    this.#audiences.set(link.link, {
+      link,
+      pending: new Map(),
+      shown: new Set(),
+      progressAt: now,
+      ahead: this.#leastAhead,
+      measured: 0,
+      measuredFrom: now,
+    });
   }
 
   leave(linkId: LinkId): void {
@@ -57,6 +72,7 @@ export class Revealer {
     const shownAt = audience.pending.get(piece);
     if (shownAt === undefined) return this.#count(piece, 1);
     audience.pending.delete(piece);
+    this.#measure(audience, now);
     const tookMs = now - shownAt;
     this.#roundTripMs = this.#roundTripMs === 0 ? tookMs : this.#roundTripMs * 0.9 + tookMs * 0.1;
   }
@@ -71,7 +87,7 @@ export class Revealer {
     while (dealt && fresh.length > 0) {
       dealt = false;
       for (const audience of this.#audiences.values()) {
-        if (audience.link.have.complete || audience.pending.size >= this.#ahead) continue;
+        if (audience.link.have.complete || audience.pending.size >= audience.ahead) continue;
         const piece = takeFirst(
           fresh,
           (candidate) => !audience.link.have.has(candidate) && !audience.shown.has(candidate),
@@ -98,6 +114,15 @@ export class Revealer {
     for (const { link, progressAt } of this.#audiences.values())
       if (!link.have.complete && (next === undefined || progressAt < next)) next = progressAt;
     return next === undefined ? undefined : next + this.#patienceMs();
+  }
+
+  #measure(audience: Audience, now: number): void {
+    audience.measured++;
+    const elapsedMs = now - audience.measuredFrom;
+    if (elapsedMs < MEASURE_MS) return;
+    audience.ahead = Math.max(this.#leastAhead, Math.ceil((audience.measured * AHEAD_MS) / elapsedMs));
+    audience.measured = 0;
+    audience.measuredFrom = now;
   }
 
   #patienceMs(): number {

@@ -1,0 +1,34 @@
+/*
+ * An image of one layer, as documents: what an OCI layout or a source made of nothing holds beside the layer itself.
+ */
+import { createHash } from 'node:crypto';
+
+const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+
+export const REFERENCE = 'registry.bench/team/blob:1';
+
+/** @param {{ digest: string, sizeBytes: number }} layer */
+export function oneLayerImage(layer) {
+  const config = document(CONFIG_TYPE, {
+    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [layer.digest] },
+  });
+  const manifest = document(MANIFEST_TYPE, {
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: config.descriptor,
+    layers: [{ mediaType: LAYER_TYPE, digest: layer.digest, size: layer.sizeBytes }],
+  });
+  return { manifest, config };
+}
+
+/** @param {string} mediaType @param {object} value */
+function document(mediaType, value) {
+  const bytes = Buffer.from(JSON.stringify(value));
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  return { bytes, descriptor: { mediaType, digest, size: bytes.length } };
+}
