@@ -34,6 +34,15 @@ export const ERRORS = {
   FORBIDDEN_BLOB: { text: 'no open job of this host names this blob', status: 403, retryable: false },
   FORBIDDEN_ROLE: { text: 'only a seeder may publish piece hashes', status: 403, retryable: false },
   SIZE_MISMATCH: { text: "the manifest's size of a blob is not its size", status: 409, retryable: false },
+  FOREIGN_PEERS_OFF: {
+    text: 'foreign BitTorrent clients are off; to let them in set foreignPeers: true in tracker.yaml and restart the tracker',
+    status: 404,
+    retryable: false,
+  },
+  UNKNOWN_PASSKEY: { text: 'no passkey has this id', status: 404, retryable: false },
+  UNKNOWN_BLOB: { text: 'the tracker knows no such blob', status: 404, retryable: false },
+  NO_COMPLETE_MEMBER: { text: 'no host that is online holds the whole blob', status: 409, retryable: false },
+  NO_SHA1_ANSWER: { text: 'no host that holds the blob gave the SHA-1 of its pieces', status: 504, retryable: true },
   HASH_CONFLICT: { text: 'two seeders read different bytes of one blob', status: 409, retryable: true },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -39,6 +39,8 @@ export interface TestTracker {
 export interface TestTrackerOptions {
   source?: MemorySource;
   clock?: Clock;
+  foreignPeers?: boolean;
+  publicUrl?: string;
 }
 
 export function temporaryFolder(): string {
@@ -47,13 +49,13 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-export async function startTracker({ source = createMemorySource(), clock }: TestTrackerOptions = {}) {
+export async function startTracker({ source = createMemorySource(), ...options }: TestTrackerOptions = {}) {
   const dataDir = temporaryFolder();
   const logs: string[] = [];
-  const logger = pino({ level: 'debug' }, { write: (line) => void logs.push(line) });
+  const logger = pino({ level: 'trace' }, { write: (line) => void logs.push(line) });
   const start = (port: number) =>
     createTracker({
-      ...{ dataDir, port, logger, clock, host: '127.0.0.1', insecure: true, version: '1.2.3' },
+      ...{ ...options, dataDir, port, logger, host: '127.0.0.1', insecure: true, version: '1.2.3' },
       openSource: async () => source,
     });
   const first = await start(0);
@@ -83,6 +85,7 @@ export interface TestAgentOptions {
   url?: string;
   ca?: string;
   platform?: Platform;
+  peerHost?: string;
   privateKey?: ReturnType<typeof newKey>;
   /** Whether it is refused is what the test wants to see. */
   expectRefusal?: boolean;
@@ -114,7 +117,7 @@ export function newKey() {
 let requests = 0;
 
 async function startAgent(tracker: Tracker, name: string, options: TestAgentOptions): Promise<TestAgent> {
-  const { role = 'agent', platform = { os: 'linux', architecture: 'amd64' } } = options;
+  const { role = 'agent', platform = { os: 'linux', architecture: 'amd64' }, peerHost } = options;
   const privateKey = options.privateKey ?? newKey();
   const wakeups = new Set<() => void>();
   const wake = () => {
@@ -127,7 +130,15 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
       token: options.token ?? tracker.createToken(role, name),
       ca: options.ca,
       privateKey,
-      hello: () => ({ version: '1.2.3', name, peerPort: 7610, labels: { zone: 'a' }, platform, engine: null }),
+      hello: () => ({
+        version: '1.2.3',
+        name,
+        peerHost,
+        peerPort: 7610,
+        labels: { zone: 'a' },
+        platform,
+        engine: null,
+      }),
       reconnectDelayMs: 10,
       onMessage: (message) => {
         agent.inbox.push(message);

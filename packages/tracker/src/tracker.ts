@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { StatusView, TokenRole } from './client/api-schemas.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { sessionError, TrackerError } from './errors.ts';
+import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
 import { createApp } from './http/app.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
@@ -18,8 +19,10 @@ import { createAgentStore } from './store/agent-store.ts';
 import { createBlobStore } from './store/blob-store.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { createJobStore } from './store/job-store.ts';
-import { loadSecrets } from './store/settings-store.ts';
+import { createPasskeyStore } from './store/passkey-store.ts';
+import { loadSecrets, type TrackerSecrets } from './store/settings-store.ts';
 import { createTokenStore } from './store/token-store.ts';
+import { createTorrentStore } from './store/torrent-store.ts';
 import { createSwarms, type Swarms } from './swarms/swarms.ts';
 
 export interface TrackerOptions {
@@ -32,6 +35,10 @@ export interface TrackerOptions {
   /** Plain HTTP: tokens and images' names travel in the clear. Exactly one of this and `tls`. */
   insecure?: boolean;
   openSource: OpenSource;
+  /** Lets foreign BitTorrent clients in, each by a passkey. Default: false. */
+  foreignPeers?: boolean;
+  /** Where such clients reach the tracker, for announce URLs. Default: as the operator reached it for the .torrent. */
+  publicUrl?: string;
   logger: Logger;
   version: string;
   clock?: Clock;
@@ -49,6 +56,7 @@ export interface Tracker {
 /** Throws TrackerError BAD_OPTIONS, NEWER_DATABASE. */
 export async function createTracker(options: TrackerOptions): Promise<Tracker> {
   checkDoors(options);
+  checkPublicUrl(options.publicUrl);
   const db = openDatabase(options.dataDir);
   try {
     return await start(db, options);
@@ -68,20 +76,31 @@ function checkDoors({ tls, insecure, logger }: TrackerOptions): void {
   if (insecure) logger.warn('insecure: the tracker speaks plain HTTP; tokens travel in the clear');
 }
 
+function checkPublicUrl(publicUrl: string | undefined): void {
+  if (publicUrl === undefined) return;
+  const url = URL.canParse(publicUrl) ? new URL(publicUrl) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') return;
+  throw new TrackerError('BAD_OPTIONS', 'publicUrl is not like https://tracker.example:7600');
+}
+
 async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const { logger: log, clock = systemClock, version } = options;
   const tokens = createTokenStore(db);
   const sources = createSourcePool(options.openSource);
-  const { presence, roster, swarms, jobs, secrets } = createCore(db, options, sources.open);
-  const handler = createSessionHandler({ presence, roster, swarms, jobs, secrets, version, log });
+  const core = createCore(db, options, sources.open);
+  const { presence, roster, swarms, jobs, foreign } = core;
+  const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
-  const status = () => ({ version, startedAt, ...figures({ presence, roster, swarms, jobs }) });
-  const app = await createApp({ handler, tokens, presence, roster, jobs, clock, log, version, status }, options);
+  const status = () => ({ version, startedAt, ...figures(core) });
+  const publicUrl = options.publicUrl?.replace(/\/+$/, '');
+  const deps = { handler, tokens, presence, roster, jobs, foreign, publicUrl, clock, log, version, status };
+  const app = await createApp(deps, options);
 
   const stop = async () => {
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     await app.close();
     swarms.stop();
+    foreign?.stop();
     jobs.stop();
     await sources.close();
     db.close();
@@ -90,6 +109,7 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
     swarms.stop();
+    foreign?.stop();
     jobs.stop();
     throw error;
   }
@@ -100,13 +120,15 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
 }
 
 interface Core {
+  secrets: TrackerSecrets;
   presence: Presence;
   roster: AgentRoster;
   swarms: Swarms;
   jobs: Jobs;
+  foreign: ForeignPeers | undefined;
 }
 
-function createCore(db: Database, options: TrackerOptions, openSource: OpenSource) {
+function createCore(db: Database, options: TrackerOptions, openSource: OpenSource): Core {
   const { logger: log, clock = systemClock, random = secureRandom } = options;
   const secrets = loadSecrets(db);
   const presence = createPresence();
@@ -116,8 +138,16 @@ function createCore(db: Database, options: TrackerOptions, openSource: OpenSourc
   let swarms: Swarms | undefined;
   const warningOf = (digest: string) => swarms?.warningOf(digest);
   const jobs = createJobs({ store, presence, roster, openSource, clock, log, warningOf });
-  swarms = createSwarms({ presence, blobs: createBlobStore(db), secrets, jobs, clock, random });
-  return { secrets, presence, roster, swarms, jobs };
+  const blobs = createBlobStore(db);
+  const foreign = options.foreignPeers
+    ? createForeignPeers({
+        ...{ presence, blobs, clock, random, log, swarmSecret: secrets.swarmSecret },
+        ...{ torrentStore: createTorrentStore(db), passkeyStore: createPasskeyStore(db) },
+        swarmOf: (digest) => swarms?.byDigest(digest),
+      })
+    : undefined;
+  swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, watcher: foreign?.watcher });
+  return { secrets, presence, roster, swarms, jobs, foreign };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

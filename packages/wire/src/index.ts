@@ -1,4 +1,15 @@
 /* @shoal/wire: what peers say to each other, as bytes and back. */
+export {
+  type Announce,
+  type AnnounceAnswer,
+  type AnnouncedPeer,
+  type AnnounceEvent,
+  type AnnounceResult,
+  encodeAnnounceAnswer,
+  encodeAnnounceFailure,
+  MAX_ANNOUNCE_QUERY_CHARS,
+  parseAnnounce,
+} from './announce.ts';
 export { bitfieldBytes, hasPiece, isValidBitfield, packBitfield } from './bitfield.ts';
 export { createDecoder, type Decoder, type DecoderOptions } from './decode.ts';
 export { encodeHandshake, encodeMessage, encodePieceHeader } from './encode.ts';
@@ -36,3 +47,4 @@ export {
   type TicketVerdict,
   verifyTicket,
 } from './tickets.ts';
+export { encodeTorrent, SHA1_BYTES, type Torrent, type TorrentFields, torrentSaltOf } from './torrent.ts';

@@ -111,5 +111,22 @@ export const tokenViewSchema = z.object({
 });
 export type TokenView = z.infer<typeof tokenViewSchema>;
 
+export const torrentRequestSchema = z.strictObject({
+  digest: digestSchema,
+  host: nameSchema.describe("the host the client runs on: a name for the operator's list"),
+});
+export type TorrentRequest = z.infer<typeof torrentRequestSchema>;
+
+export const passkeyViewSchema = z.object({
+  id: z.string(),
+  digest: digestSchema,
+  host: nameSchema,
+  createdAt: instant,
+  clients: z
+    .array(z.object({ host: z.string(), port: amountSchema.describe('0 when it does not listen') }))
+    .describe('who announced with it lately, from which address'),
+});
+export type PasskeyView = z.infer<typeof passkeyViewSchema>;
+
 export const errorBodySchema = z.object({ error: sessionErrorSchema });
 export type ErrorBody = z.infer<typeof errorBodySchema>;

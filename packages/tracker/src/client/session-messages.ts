@@ -93,6 +93,13 @@ export const seedFailedSchema = z.object({
   error: sessionErrorSchema,
 });
 
+/** The answer to `sha1`. Without any hash it says that this member cannot: the tracker asks another. */
+export const sha1HashesSchema = z.object({
+  type: z.literal('sha1Hashes'),
+  swarm: swarmIdSchema,
+  hashes: base64.describe('SHA-1 of every piece, n × 20 bytes'),
+});
+
 export const reportSchema = z.object({
   type: z.literal('report'),
   jobId: z.string().max(64),
@@ -109,6 +116,7 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
   haveSchema,
   publishSchema,
   seedFailedSchema,
+  sha1HashesSchema,
   reportSchema,
   trafficMessageSchema,
 ]);
@@ -151,6 +159,14 @@ export interface SwarmFacts {
   ticket: string;
 }
 
+/** A client that is not Shoal's. */
+export interface ForeignPeer {
+  /** The IP address it announces from: connections from there are its own. */
+  host: string;
+  /** Where it listens; 0 when it does not. */
+  port: number;
+}
+
 export type TrackerMessage =
   | { type: 'challenge'; nonce: string }
   | { type: 'welcome'; peerId: string; trackerKey: string; role: AgentRole; trackerVersion: string }
@@ -161,6 +177,10 @@ export type TrackerMessage =
   | { type: 'hashes'; swarm: string; first: number; hashes: string }
   | { type: 'ticket'; swarm: string; ticket: string }
   | { type: 'retract'; swarm: string; digest: string; error: SessionError }
+  // The blob has a torrent: its info hash and the foreign clients there are now, the whole list each time.
+  | { type: 'foreign'; swarm: string; infoHash: string; peers: ForeignPeer[] }
+  // Asks a member that holds the whole blob for the SHA-1 of each piece: `sha1Hashes`.
+  | { type: 'sha1'; swarm: string }
   | ({ type: 'seed'; source: SeedSource } & SwarmFacts)
   | { type: 'job'; jobId: string; class: JobClass; images: JobImage[] }
   | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' };

@@ -10,9 +10,11 @@ import type {
   JobRequest,
   JobView,
   NewToken,
+  PasskeyView,
   StatusView,
   TokenRequest,
   TokenView,
+  TorrentRequest,
 } from './api-schemas.ts';
 import { createSseParser } from './sse-parser.ts';
 
@@ -36,6 +38,10 @@ export interface TrackerClient {
   createToken(token: TokenRequest): Promise<NewToken>;
   tokens(): Promise<TokenView[]>;
   revokeToken(id: string): Promise<void>;
+  /** The bytes of a .torrent file. May take minutes: a host reads the whole blob for it. */
+  createTorrent(torrent: TorrentRequest): Promise<Buffer>;
+  passkeys(): Promise<PasskeyView[]>;
+  revokePasskey(id: string): Promise<void>;
   openApi(): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -69,6 +75,11 @@ export function createTrackerClient(options: TrackerClientOptions): TrackerClien
   };
   return {
     ...callsOf(call),
+    async createTorrent(torrent) {
+      const response = await send('POST', '/v1/torrents', { body: torrent });
+      if (response.statusCode >= 400) throw await apiError(response);
+      return Buffer.from(await response.body.arrayBuffer());
+    },
     watchJob: (id, watch = {}) =>
       watchJob(() => send('GET', `${jobPath(id)}/events`, { signal: watch.signal, stream: true }), options.url),
     close: () => dispatcher.close(),
@@ -81,7 +92,7 @@ interface RequestExtra {
   stream?: boolean;
 }
 
-function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'close'> {
+function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' | 'close'> {
   return {
     createJob: (job) => call('POST', '/v1/jobs', job),
     job: (id) => call('GET', jobPath(id)),
@@ -92,6 +103,8 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'close'> {
     createToken: (token) => call('POST', '/v1/tokens', token),
     tokens: () => call('GET', '/v1/tokens'),
     revokeToken: (id) => call('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
+    passkeys: () => call('GET', '/v1/passkeys'),
+    revokePasskey: (id) => call('DELETE', `/v1/passkeys/${encodeURIComponent(id)}`),
     openApi: () => call('GET', '/v1/openapi.json'),
   };
 }

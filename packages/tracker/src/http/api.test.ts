@@ -20,6 +20,9 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['POST', '/v1/tokens', 'admin'],
   ['GET', '/v1/tokens', 'admin'],
   ['DELETE', '/v1/tokens/none', 'admin'],
+  ['POST', '/v1/torrents', 'admin'],
+  ['GET', '/v1/passkeys', 'admin'],
+  ['DELETE', '/v1/passkeys/none', 'admin'],
 ];
 
 describe('the doors', () => {
@@ -66,6 +69,16 @@ describe('the doors', () => {
     expect(logs.map((line) => JSON.parse(line))).toContainEqual(
       expect.objectContaining({ level: 40, msg: expect.stringMatching(/^insecure/) }),
     );
+  });
+});
+
+describe('the API description', () => {
+  it('says of an answer that is no JSON what it is', async () => {
+    const { tracker } = await startTracker();
+    const api = (await (await fetch(`${tracker.url}/v1/openapi.json`)).json()) as { paths: Record<string, object> };
+    expect(api.paths['/v1/torrents']).toMatchObject({
+      post: { responses: { 201: { content: { 'application/x-bittorrent': { schema: { format: 'binary' } } } } } },
+    });
   });
 });
 

@@ -17,6 +17,7 @@ import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
 import { installErrorAnswers } from './error-answer.ts';
 import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
+import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
 import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
@@ -25,7 +26,7 @@ export interface Guards {
   admin: onRequestHookHandler;
 }
 
-export interface AppDeps extends Omit<FleetRouteDeps & JobRouteDeps, 'guards'>, AcceptDeps {
+export interface AppDeps extends Omit<FleetRouteDeps & JobRouteDeps & ForeignRouteDeps, 'guards'>, AcceptDeps {
   tokens: TokenStore;
   version: string;
 }
@@ -38,6 +39,8 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<FastifyInstance> {
   const app = newFastify(deps.log, tls);
+  // Tokens and passkeys stand in what could not be parsed, and fastify would log it.
+  app.server.prependListener('clientError', (error) => Reflect.deleteProperty(error, 'rawPacket'));
   app.decorateRequest('token', null);
   installErrorAnswers(app);
   await app.register(fastifyWebsocket, { options: { maxPayload: MAX_AGENT_MESSAGE_BYTES, perMessageDeflate: false } });
@@ -55,6 +58,7 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addSessionRoute(app, deps);
   addFleetRoutes(app, { ...deps, guards });
   addJobRoutes(app, { ...deps, guards });
+  addForeignRoutes(app, { ...deps, guards });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

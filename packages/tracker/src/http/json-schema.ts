@@ -9,8 +9,8 @@ import { errorBodySchema } from '../client/api-schemas.ts';
 export interface RouteSchemas {
   summary: string;
   body?: z.ZodType;
-  /** By status. A status without a body has null. */
-  answers: Record<number, z.ZodType | null>;
+  /** By status. A status without a body has null, one whose body is not JSON its media type. */
+  answers: Record<number, z.ZodType | string | null>;
   /** Names of path parameters. */
   params?: string[];
   open?: boolean;
@@ -18,10 +18,7 @@ export interface RouteSchemas {
 
 export function routeSchema({ summary, body, answers, params, open }: RouteSchemas): FastifySchema {
   const response = Object.fromEntries(
-    Object.entries(answers).map(([status, schema]) => [
-      status,
-      schema ? toJsonSchema(schema, 'output') : { type: 'null', description: 'no body' },
-    ]),
+    Object.entries(answers).map(([status, answer]) => [status, answerSchema(answer)]),
   );
   return {
     summary,
@@ -30,6 +27,12 @@ export function routeSchema({ summary, body, answers, params, open }: RouteSchem
     response: { ...response, default: toJsonSchema(errorBodySchema, 'output') },
     security: open ? [] : [{ token: [] }],
   };
+}
+
+function answerSchema(answer: z.ZodType | string | null): object {
+  if (answer === null) return { type: 'null', description: 'no body' };
+  if (typeof answer !== 'string') return toJsonSchema(answer, 'output');
+  return { description: 'bytes', content: { [answer]: { schema: { type: 'string', format: 'binary' } } } };
 }
 
 /** Draft 7 is what fastify's validator and serialiser speak. */

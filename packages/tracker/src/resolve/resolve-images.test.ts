@@ -8,7 +8,11 @@ const ARM64 = { os: 'linux', architecture: 'arm64' };
 const WINDOWS = { os: 'windows', architecture: 'amd64', osVersion: '10.0.20348.2113' };
 
 async function resolve(source: MemorySource, ...platforms: (typeof AMD64)[]) {
-  return await resolveImage({ openSource: async () => source, knownDocument: () => undefined }, parseReference('r.test/team/app:1'), platforms);
+  return await resolveImage(
+    { openSource: async () => source, knownDocument: () => undefined },
+    parseReference('r.test/team/app:1'),
+    platforms,
+  );
 }
 
 describe('an image reference', () => {

@@ -5,6 +5,7 @@
 import { exportRawPublicKey } from '@shoal/wire';
 import type { Logger } from 'pino';
 import { sessionError } from '../errors.ts';
+import type { ForeignPeers } from '../foreign/foreign-peers.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { TrackerSecrets } from '../store/settings-store.ts';
 import type { Swarms } from '../swarms/swarms.ts';
@@ -17,6 +18,8 @@ export interface SessionHandlerDeps {
   roster: AgentRoster;
   swarms: Swarms;
   jobs: Jobs;
+  /** Undefined: foreign peers are off. */
+  foreign: ForeignPeers | undefined;
   secrets: TrackerSecrets;
   version: string;
   log: Logger;
@@ -50,6 +53,8 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
           return swarms.publish(session, message);
         case 'seedFailed':
           return swarms.seedFailed(session, message);
+        case 'sha1Hashes':
+          return deps.foreign?.sha1Hashes(session, message);
         case 'report':
           return jobs.report(session, message);
         case 'traffic': {

@@ -72,4 +72,20 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (job_id, peer_id)
   ) STRICT;
   `,
+  // Foreign clients. A passkey outlives its blob's torrent: it may come again.
+  `
+  CREATE TABLE torrents (
+    digest TEXT PRIMARY KEY REFERENCES blobs (digest) ON DELETE CASCADE,
+    sha1 BLOB NOT NULL,
+    info_hash TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE passkeys (
+    id TEXT PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    digest TEXT NOT NULL,
+    host TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

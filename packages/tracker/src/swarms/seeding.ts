@@ -4,6 +4,7 @@
  */
 import type { SessionError } from '../client/shapes.ts';
 import type { Clock } from '../clock.ts';
+import type { AgentSession } from '../session/agent-session.ts';
 import type { Presence } from '../session/presence.ts';
 import { chooseSeeder } from './choose-seeder.ts';
 import type { Membership } from './membership.ts';
@@ -38,6 +39,8 @@ export interface SeedingDeps {
   mayRead(peerId: string, digest: string): boolean;
   /** The blob is given up. */
   giveUp(swarm: Swarm, error: SessionError): void;
+  /** A seeder was named and told. */
+  onNamed(swarm: Swarm, session: AgentSession): void;
   /** What people see of the blob may have changed. */
   onChange(swarm: Swarm): void;
 }
@@ -53,6 +56,7 @@ export function createSeeding(deps: SeedingDeps): SeedingDesk {
       membership.enter(swarm, session, { role: 'seeder' });
       swarm.seeding.peerId = session.peerId;
       session.send({ type: 'seed', ...membership.factsFor(swarm, session), source: swarm.origin.source });
+      deps.onNamed(swarm, session);
     }
     deps.onChange(swarm);
   };

@@ -18,6 +18,7 @@ import { createSeeding, type SeedingDesk } from './seeding.ts';
 import { allHashesKnown, appendHashes, countOrigin, type Swarm } from './swarm.ts';
 import { createSwarmTable, type SwarmTable } from './swarm-table.ts';
 import { createTicketOffice, isTicketDue, startTicketRenewal } from './tickets.ts';
+import type { SwarmWatcher } from './watcher.ts';
 
 export interface SwarmsDeps {
   presence: Presence;
@@ -26,6 +27,7 @@ export interface SwarmsDeps {
   jobs: JobsForSwarms;
   clock: Clock;
   random: () => number;
+  watcher?: SwarmWatcher;
 }
 
 export interface Swarms {
@@ -41,6 +43,7 @@ export interface Swarms {
   seedFailed(session: AgentSession, message: AgentMessageOf<'seedFailed'>): void;
   /** Why a blob does not come, if it does not. */
   warningOf(digest: string): string | undefined;
+  byDigest(digest: string): Swarm | undefined;
   count(): number;
   stop(): void;
 }
@@ -63,6 +66,7 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
     ...{ table, presence, membership, clock, random },
     mayRead: jobs.mayRead,
     giveUp: (swarm, error) => giveUp(parts, swarm, error),
+    onNamed: (swarm, session) => deps.watcher?.entered(swarm, session),
     onChange: (swarm) => jobs.blobChanged(swarm.digest),
   });
   const parts: Parts = { deps, table, membership, fanout, claims: createCachedClaims(), seeding };
@@ -91,6 +95,7 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
       const swarm = table.byDigest(digest);
       return swarm && seeding.warningOf(swarm);
     },
+    byDigest: table.byDigest,
     count: () => table.all().length,
     stop: () => {
       stopRenewal();
@@ -109,13 +114,14 @@ function cached(parts: Parts, session: AgentSession, message: AgentMessageOf<'ca
 
 /** The agent said what it holds and asked for nothing: it may serve. */
 function enterHolder(
-  { membership }: Parts,
+  { deps, membership }: Parts,
   { swarm, session }: { swarm: Swarm; session: AgentSession },
   claim: { pieces: number; complete: boolean },
 ): void {
   const role = swarm.members.get(session.peerId)?.role ?? 'holder';
   membership.enter(swarm, session, { role, ...claim });
   session.send({ type: 'joined', request: 0, neighbours: [], ...membership.factsFor(swarm, session) });
+  deps.watcher?.entered(swarm, session);
 }
 
 function join(parts: Parts, session: AgentSession, message: AgentMessageOf<'join'>): void {
@@ -135,6 +141,7 @@ function join(parts: Parts, session: AgentSession, message: AgentMessageOf<'join
     ...{ type: 'joined', request, neighbours: parts.membership.neighboursFor(swarm, peerId) },
     ...parts.membership.factsFor(swarm, session),
   });
+  parts.deps.watcher?.entered(swarm, session);
   parts.seeding.ensure(swarm);
 }
 
@@ -196,6 +203,7 @@ function seederSwarm(parts: Parts, session: AgentSession, swarmId: string): Swar
 function exit(parts: Parts, swarm: Swarm, peerId: string): void {
   if (!swarm.members.has(peerId)) return;
   parts.membership.exit(swarm, peerId);
+  parts.deps.watcher?.left(swarm, peerId);
   if (swarm.members.size === 0) drop(parts, swarm);
   else if (swarm.seeding.peerId === peerId) parts.seeding.lost(swarm);
   else parts.seeding.ensure(swarm);
@@ -214,10 +222,11 @@ function giveUp(parts: Parts, swarm: Swarm, error: SessionError): void {
   jobs.blobFailed(swarm.digest, error, isWrong ? undefined : waiting.map(({ peerId }) => peerId));
 }
 
-function drop({ table, fanout }: Parts, swarm: Swarm): void {
+function drop({ deps, table, fanout }: Parts, swarm: Swarm): void {
   swarm.seeding.cancelRetry?.();
   fanout.drop(swarm);
   table.delete(swarm);
+  deps.watcher?.dropped(swarm);
 }
 
 function renewTickets({ deps, table, membership }: Parts, nowMs: number): void {
