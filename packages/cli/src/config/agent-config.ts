@@ -1,4 +1,5 @@
 /** The keys of agent.yaml. */
+import { defaultEngineAddress } from '@shoal/agent';
 import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
@@ -49,6 +50,7 @@ function agentSchema(host: HostDefaults) {
     ).default('engine'),
     engine: section('the Docker Engine', {
       address: text('where the engine listens: unix:///path, npipe:////./pipe/name or tcp://host:port', {
+        sample: defaultEngineAddress(host.platform),
         defaultText: "this host's own engine",
       }).optional(),
     }).prefault({}),

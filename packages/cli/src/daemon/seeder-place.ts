@@ -14,7 +14,7 @@ export function ownTrackerUrl(trackerUrl: string, certificate: string | undefine
   if (certificate === undefined) return trackerUrl;
   const url = new URL(trackerUrl);
   const names = namesOf(certificate);
-  const wanted = [url.hostname, 'localhost', '127.0.0.1'].find((name) => names.includes(name)) ?? names[0];
+  const wanted = [url.hostname, 'localhost', ...names].find((name) => names.includes(name));
   if (wanted !== undefined) url.hostname = wanted.includes(':') ? `[${wanted}]` : wanted;
   return url.origin;
 }
@@ -35,8 +35,8 @@ function namesOf(certificate: string): string[] {
   const { subjectAltName = '' } = new X509Certificate(certificate);
   return subjectAltName
     .split(', ')
-    .map((entry) => entry.slice(entry.indexOf(':') + 1))
-    .filter((name) => name !== '' && !name.includes('*'));
+    .filter((entry) => /^(DNS|IP Address):[^*]+$/.test(entry))
+    .map((entry) => entry.slice(entry.indexOf(':') + 1));
 }
 
 /** The address this host has on its default route; undefined without a network. */

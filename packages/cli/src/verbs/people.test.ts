@@ -1,0 +1,202 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { fileIn, run, temporaryFolder } from '../cli.testkit.ts';
+import { startTestTracker, TEST_IMAGE } from '../tracker.testkit.ts';
+
+describe('shoal prewarm', () => {
+  it('prints the id of the job it made', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1');
+    const { code, out } = await run(['prewarm', TEST_IMAGE], { env });
+    expect(code).toBe(0);
+    const shown = await run(['job', out.trim(), '--json'], { env });
+    expect(JSON.parse(shown.out)).toMatchObject({ id: out.trim(), class: 'prewarm', hosts: [{ name: 'web-1' }] });
+  });
+
+  it('with --wait ends with 0 when every host is ready, and shows each', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1', { state: 'ready', exit: 'engine', imageId: `sha256:${'a'.repeat(64)}` });
+    await agent('web-2', { state: 'ready', wantedBytes: 0, haveBytes: 0, peerBytes: 0, archiveBytes: 0 });
+    const { code, out } = await run(['prewarm', TEST_IMAGE, '--wait'], { env });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^web-1 +ready +1\.0 MB +1\.0 MB +0 B +1\.0 MB +sha256:a+$/m);
+    expect(out).toMatch(/^web-2 +ready .*was there already$/m);
+    expect(out).toMatch(/^job \w+ done: 2 of 2 hosts ready/m);
+  });
+
+  it('with --wait ends with 1 when a host failed, and says why', async () => {
+    const { agent, env } = await startTestTracker();
+    const error = { code: 'DISK_FULL', text: 'the disk is full\u001b[2J', retryable: false };
+    await agent('web-1');
+    await agent('web-2', { state: 'failed', error });
+    const { code, out } = await run(['prewarm', TEST_IMAGE, '--hosts', 'web-2', '--wait'], { env });
+    expect(code).toBe(1);
+    expect(out).toMatch(/^web-2 +failed .*the disk is full \[2J \(DISK_FULL\)$/m);
+    expect(out).not.toContain('web-1');
+  });
+
+  it('with --wait --json prints the last view of the job, alone on stdout', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1', {});
+    const { code, out, err } = await run(['prewarm', TEST_IMAGE, '--wait', '--json'], { env });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ state: 'done', hosts: [{ state: 'ready' }] });
+    expect(err).toContain('1 of 1 hosts ready');
+  });
+
+  it('passes on what the registry said', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1');
+    const text = await run(['prewarm', 'registry.test/team/app:2'], { env });
+    expect(text.code).toBe(1);
+    expect(text.err).toMatch(
+      /^shoal: the registry, asked by the tracker: .*The registry said: "manifest unknown"\.\n$/,
+    );
+    const json = await run(['prewarm', 'registry.test/team/app:2', '--json'], { env });
+    expect(JSON.parse(json.out)).toMatchObject({
+      error: { code: 'UNKNOWN_MANIFEST', source: 'registry', retryable: false },
+    });
+    expect(json.err).toBe('');
+  });
+
+  it('says what to do when no host matches', async () => {
+    const { env } = await startTestTracker();
+    const { code, err } = await run(['prewarm', TEST_IMAGE, '--hosts', 'db-*'], { env });
+    expect(code).toBe(1);
+    expect(err).toMatch(/^shoal: the tracker says: no known host matches.*"shoal hosts" lists/);
+  });
+
+  it.each([
+    [['prewarm']],
+    [['prewarm', 'bad ref']],
+    [['prewarm', 'a', '--hosts', 'b,,c']],
+    [['prewarm', 'a', '--wat']],
+  ])('is used wrongly: %j', async (args) => {
+    const { code, out, err } = await run(args, { env: { SHOAL_TOKEN: 't' } });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^shoal: .+\n$/);
+  });
+});
+
+describe('shoal jobs, job and hosts', () => {
+  it('list what the tracker knows, as text and in the shape of its API', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1', {});
+    const id = (await run(['prewarm', TEST_IMAGE], { env })).out.trim();
+    await run(['job', id, '--watch'], { env });
+    const jobs = await run(['jobs'], { env });
+    expect(jobs.out).toMatch(new RegExp(`^${id} +done +prewarm +1/1 .* ${TEST_IMAGE}$`, 'm'));
+    expect(JSON.parse((await run(['jobs', '--json'], { env })).out)).toMatchObject([{ id, state: 'done' }]);
+    const hosts = await run(['hosts'], { env });
+    expect(hosts.out).toMatch(/^web-1 +agent +online +linux\/amd64 +none .*zone=a +1\.2\.3$/m);
+    expect(JSON.parse((await run(['hosts', '--json'], { env })).out)).toMatchObject([{ name: 'web-1', online: true }]);
+  });
+
+  it('cancel a job that runs, and not one that has ended', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1');
+    const id = (await run(['prewarm', TEST_IMAGE], { env })).out.trim();
+    const cancelled = await run(['job', id, 'cancel', '--json'], { env });
+    expect(JSON.parse(cancelled.out)).toMatchObject({ id, state: 'cancelled' });
+    expect(await run(['job', id, 'cancel'], { env })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the job has already ended'),
+    });
+    expect((await run(['job', id, '--watch'], { env })).code).toBe(1);
+  });
+
+  it('say which token is needed', async () => {
+    const { env, tracker } = await startTestTracker();
+    expect(await run(['jobs'], { env: { SHOAL_TRACKER: tracker.url } })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('shoal token create --role admin'),
+    });
+    const tokenFile = fileIn(temporaryFolder(), 'token', 'wrong');
+    const { code, err } = await run(['jobs', '--token-file', tokenFile], { env: { ...env, SHOAL_TOKEN: '' } });
+    expect(code).toBe(1);
+    expect(err).toMatch(/^shoal: the tracker says: the token is missing or unknown\. Give a token/);
+  });
+
+  it('may be asked by a reader, who may not order', async () => {
+    const { tracker, agent, env } = await startTestTracker();
+    await agent('web-1');
+    const reader = { ...env, SHOAL_TOKEN: tracker.createToken('reader', 'r') };
+    expect((await run(['hosts'], { env: reader })).code).toBe(0);
+    const { code, err } = await run(['prewarm', TEST_IMAGE], { env: reader });
+    expect(code).toBe(1);
+    expect(err).toContain('Use a token of the role admin.');
+  });
+
+  it('name the address when no tracker answers', async () => {
+    const { code, err } = await run(['jobs', '--tracker', 'http://127.0.0.1:1'], { env: { SHOAL_TOKEN: 't' } });
+    expect(code).toBe(1);
+    expect(err).toMatch(/^shoal: no answer from the tracker at http:\/\/127\.0\.0\.1:1/);
+    expect(await run(['jobs', '--tracker', 'tracker:7600'], { env: { SHOAL_TOKEN: 't' } })).toMatchObject({ code: 2 });
+  });
+});
+
+/** The control API of an agent as far as the verbs use it. */
+async function startControlApi(name: string, trackerUrl: string) {
+  const dataDir = temporaryFolder();
+  fileIn(dataDir, 'control.token', 'c0ntrol');
+  const status = {
+    ...{ name, peerId: 'p', version: '1.2.3', role: 'agent', peerPort: 7610, connections: 2, closeReasons: {} },
+    tracker: { url: trackerUrl, state: 'connected' },
+    traffic: { sentBytes: 1000, receivedBytes: 2000, originBytes: 0 },
+    limits: { uploadBytesPerSecond: 60_000_000, downloadBytesPerSecond: null },
+    blobs: [],
+    jobs: [],
+  };
+  const server = createServer((request, response) => {
+    const known = request.headers.authorization === 'Bearer c0ntrol' && request.url === '/v1/status';
+    response.writeHead(known ? 200 : 401, { 'content-type': 'application/json' }).end(JSON.stringify(status));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return ['--data-dir', dataDir, '--control-port', String((server.address() as AddressInfo).port)];
+}
+
+describe('shoal pull', () => {
+  it('brings the image onto this host alone, through the tracker of its agent', async () => {
+    const { agent, env, tracker } = await startTestTracker();
+    await agent('web-1', {});
+    await agent('web-2', {});
+    const place = await startControlApi('web-2', tracker.url);
+    const { code, out } = await run(['pull', TEST_IMAGE, '--json', ...place], {
+      env: { SHOAL_TOKEN: env.SHOAL_TOKEN ?? '' },
+    });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ class: 'pull', state: 'done', hosts: [{ name: 'web-2' }] });
+  });
+});
+
+describe('shoal status', () => {
+  it('asks the agent of this host', async () => {
+    const place = await startControlApi('web-1', 'http://tracker.test');
+    const { code, out } = await run(['status', ...place]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^AGENT +web-1$/m);
+    expect(out).toMatch(/^upload cap +60\.0 MB\/s$/m);
+    expect(out).toMatch(/^download cap +unlimited$/m);
+    expect(JSON.parse((await run(['status', '--json', ...place])).out)).toMatchObject({ name: 'web-1' });
+  });
+
+  it('asks the tracker with --tracker, wherever that is', async () => {
+    const { env } = await startTestTracker();
+    const { out } = await run(['status', '--tracker', '--json'], { env });
+    expect(JSON.parse(out)).toMatchObject({ version: '1.2.3', agents: { online: 0 } });
+  });
+
+  it('says what is missing when there is no agent', async () => {
+    const folder = temporaryFolder();
+    const noToken = await run(['status', '--data-dir', folder]);
+    expect(noToken).toMatchObject({ code: 1, err: expect.stringContaining('no control token at') });
+    fileIn(folder, 'control.token', 'old');
+    const noAgent = await run(['status', '--data-dir', folder, '--control-port', '1']);
+    expect(noAgent).toMatchObject({ code: 1, err: expect.stringContaining('no agent answers at http://127.0.0.1:1') });
+    const [, , , port = ''] = await startControlApi('web-1', 'http://tracker.test');
+    const otherAgent = await run(['status', '--data-dir', folder, '--control-port', port]);
+    expect(otherAgent).toMatchObject({ code: 1, err: expect.stringContaining('answered 401') });
+  });
+});
