@@ -9,6 +9,7 @@ import { connectSession, type Session } from '@shoal/tracker/client';
 import { importRawPublicKey } from '@shoal/wire';
 import type { Logger } from 'pino';
 import type { AgentStatus } from './agent-status.ts';
+import { type Closers, createClosers } from './closers.ts';
 import { openControlApi } from './control/control-api.ts';
 import { AgentError } from './errors.ts';
 import { type ExitOptions, openExit } from './host-facts.ts';
@@ -58,16 +59,27 @@ const WORKERS = 2;
 const REPORT_MS = 250;
 const HAVE_MS = 1000;
 
+/** Rejects with AgentError (STORE_BUSY, PORT_IN_USE …); then nothing is left open. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const closers = createClosers();
+  try {
+    return await start(options, closers);
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const { dataDir, logger, limits, version } = options;
   const identity = await loadIdentity(dataDir);
-  const workers = startPieceWorkers(WORKERS);
-  const store = await openBlobStore(join(dataDir, 'blobs'), workers);
+  const workers = closers.add(startPieceWorkers(WORKERS), ({ stop }) => stop());
+  const store = closers.add(await openBlobStore(join(dataDir, 'blobs'), workers), ({ close }) => close());
+  const opened = closers.add(openExit(options.exit, logger), ({ close }) => close());
   const now = (): number => performance.now();
   const uploads = new UploadScheduler(createTokenBucket(limits.uploadBytesPerSecond, now()), now);
   const downloads = new DownloadScheduler(createTokenBucket(limits.downloadBytesPerSecond, now()), now);
   const memory = createPieceMemory();
-  const opened = openExit(options.exit, logger);
   const state = createSessionState(await opened.readFacts());
   let session: Session | undefined;
   const send: Session['send'] = (message) => session?.send(message);
@@ -89,29 +101,74 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       dial: (neighbour, handler, onFailed) => peers.dial(neighbour, handler, onFailed),
     },
   });
-  const peers = await openPeerPort({
-    ...options.peer,
-    identity,
-    version,
-    logger,
-    findHandler: (swarmId) => swarms.runner(swarmId),
-  });
-  const jobs = new JobRunner({
-    swarms,
-    store,
-    exit: opened.exit,
-    logger,
-    send,
-    peerName: (peerId) => state.nameOf(peerId),
-  });
+  const findHandler = (swarmId: string) => swarms.runner(swarmId);
+  const port = await openPeerPort({ ...options.peer, identity, version, logger, findHandler });
+  const peers = closers.add(port, ({ close }) => close());
+  const peerName = (peerId: string) => state.nameOf(peerId);
+  const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
+  for (const part of [downloads, uploads, swarms, seeding, jobs]) closers.add(part, () => part.stop());
   const status = createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers });
 
-  let markStopped: (reason: Error | undefined) => void = () => {};
-  const stopped = new Promise<Error | undefined>((resolve) => {
-    markStopped = resolve;
+  const stopped = createStopped(closers, logger);
+  const control =
+    options.control &&
+    (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stopped.stop() }));
+  if (control) closers.add(control, () => control.close());
+  closers.add(startReports({ jobs, swarms, status, send }), (timers) => timers.forEach(clearInterval));
+
+  const { tracker, peer, name, labels } = options;
+  session = connectSession({
+    ...tracker,
+    privateKey: identity.privateKey,
+    hello: () => ({ version, name, peerHost: peer.advertiseHost, peerPort: peers.port, labels, ...state.facts }),
+    onMessage: createMessageRouter({ state, swarms, jobs, seeding, logger }),
+    onState(next, error) {
+      state.changed(next, error);
+      const said = { event: `tracker ${next}`, code: error?.code, untrusted: error?.text };
+      if (next === 'refused') {
+        logger.error(said, 'the tracker refused this agent');
+        void stopped.stop(new AgentError('REFUSED', `${error?.text ?? 'no reason given'}`));
+      } else logger.info(said, `tracker session ${next}`);
+      if (next === 'disconnected') void opened.readFacts().then((facts) => state.setFacts(facts));
+    },
   });
-  const timers = [setInterval(() => jobs.report(), REPORT_MS), setInterval(() => reportTraffic(), HAVE_MS)];
+  closers.add(session, ({ close }) => close());
+  return {
+    peerId: identity.peerId,
+    controlPort: control?.port,
+    status,
+    stopped: stopped.reason,
+    stop: () => stopped.stop(),
+  };
+}
+
+/** Ends everything once, whoever asks; a reason is an error. */
+function createStopped(closers: Closers, logger: Logger) {
+  let resolve: (reason: Error | undefined) => void = () => {};
+  const reason = new Promise<Error | undefined>((settle) => {
+    resolve = settle;
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = (why?: Error): Promise<void> => {
+    stopping ??= closers.closeAll().then(() => {
+      logger.info({ event: 'agent stopped' }, 'agent stopped');
+      resolve(why);
+    });
+    return stopping;
+  };
+  return { reason, stop };
+}
+
+interface Reporting {
+  jobs: JobRunner;
+  swarms: Swarms;
+  status(): AgentStatus;
+  send: Session['send'];
+}
+
+/** What the tracker is told unasked: jobs a few times a second, swarms and traffic once. */
+function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout[] {
   let lastTraffic = '';
   const reportTraffic = (): void => {
     swarms.reportHave();
@@ -120,61 +177,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (text !== lastTraffic) send({ type: 'traffic', ...traffic });
     lastTraffic = text;
   };
-
-  let stopping: Promise<void> | undefined;
-  const stop = (reason?: Error): Promise<void> => {
-    stopping ??= (async () => {
-      for (const timer of timers) clearInterval(timer);
-      jobs.stop();
-      seeding.stop();
-      swarms.stop();
-      uploads.stop();
-      downloads.stop();
-      await session?.close();
-      await peers.close();
-      await store.close();
-      await workers.stop();
-      await opened.close();
-      await control?.close();
-      logger.info({ event: 'agent stopped' }, 'agent stopped');
-      markStopped(reason);
-    })();
-    return stopping;
-  };
-  const control =
-    options.control &&
-    (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stop() }).catch(releaseAll));
-  async function releaseAll(error: unknown): Promise<never> {
-    await stop();
-    throw error;
-  }
-
-  const { tracker } = options;
-  session = connectSession({
-    url: tracker.url,
-    token: tracker.token,
-    ca: tracker.ca,
-    privateKey: identity.privateKey,
-    hello: () => ({
-      version,
-      name: options.name,
-      peerHost: options.peer.advertiseHost,
-      peerPort: peers.port,
-      labels: options.labels,
-      ...state.facts,
-    }),
-    onMessage: createMessageRouter({ state, swarms, jobs, seeding, logger }),
-    onState(next, error) {
-      state.changed(next, error);
-      if (next === 'refused') {
-        logger.error({ event: 'refused', code: error?.code, untrusted: error?.text }, 'the tracker refused this agent');
-        void stop(new AgentError('REFUSED', `${error?.text ?? 'no reason given'}`));
-      } else
-        logger.info({ event: `tracker ${next}`, code: error?.code, untrusted: error?.text }, `tracker session ${next}`);
-      if (next === 'disconnected') void opened.readFacts().then((facts) => state.setFacts(facts));
-    },
-  });
-  return { peerId: identity.peerId, controlPort: control?.port, status, stopped, stop: () => stop() };
+  return [setInterval(() => jobs.report(), REPORT_MS), setInterval(reportTraffic, HAVE_MS)];
 }
 
 /** Under a low cap a block is at most about 10 ms of the rate, so that the cap stays smooth. */
