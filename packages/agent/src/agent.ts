@@ -101,8 +101,12 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
       dial: (neighbour, handler, onFailed) => peers.dial(neighbour, handler, onFailed),
     },
   });
-  const findHandler = (swarmId: string) => swarms.runner(swarmId);
-  const port = await openPeerPort({ ...options.peer, identity, version, logger, findHandler });
+  const port = await openPeerPort({
+    ...options.peer,
+    ...{ identity, version, logger },
+    findHandler: (swarmId) => swarms.runner(swarmId),
+    findForeign: (infoHash, remoteHost) => swarms.foreignRunner(infoHash, remoteHost),
+  });
   const peers = closers.add(port, ({ close }) => close());
   const peerName = (peerId: string) => state.nameOf(peerId);
   const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName });

@@ -8,7 +8,6 @@ interface Candidate {
   failures: number;
   notBefore: number;
   busy: boolean;
-  badPieces: number;
 }
 
 const FIRST_RETRY_MS = 500;
@@ -18,21 +17,22 @@ const BLOCK_MS = 5 * 60_000;
 
 export class Dialer {
   readonly #candidates = new Map<PeerId, Candidate>();
+  readonly #badPieces = new Map<PeerId, { count: number; blockedUntil: number }>();
 
+  /** A neighbour named again has a fresh address: its failures are forgotten, its bad pieces are not. */
   add(peers: readonly PeerId[]): void {
     for (const peer of peers) {
       const known = this.#candidates.get(peer);
-      // A neighbour named again has a fresh address: forget the old failures, not the bad pieces.
-      if (known === undefined) this.#candidates.set(peer, { failures: 0, notBefore: 0, busy: false, badPieces: 0 });
-      else if (!known.busy && known.badPieces < BAD_PIECES_ALLOWED) known.notBefore = 0;
+      if (known === undefined) this.#candidates.set(peer, { failures: 0, notBefore: 0, busy: false });
+      else if (!known.busy) known.notBefore = 0;
     }
   }
 
-  /** Peers to dial now; each is busy until `failed` or `closed`. */
+  /** Peers to dial now; each is busy until `failed`. */
   due(now: number): PeerId[] {
     const due: PeerId[] = [];
     for (const [peer, candidate] of this.#candidates) {
-      if (candidate.busy || candidate.notBefore > now) continue;
+      if (candidate.busy || this.#dueAt(peer, candidate) > now) continue;
       candidate.busy = true;
       due.push(peer);
     }
@@ -54,21 +54,31 @@ export class Dialer {
     candidate.notBefore = Math.max(candidate.notBefore, now + waitMs);
   }
 
-  /** Counts a bad piece; true when the peer is blocked for a while. */
+  isBlocked(peer: PeerId, now: number): boolean {
+    return (this.#badPieces.get(peer)?.blockedUntil ?? 0) > now;
+  }
+
+  /** Counts a bad piece; true when the peer is blocked for a while now. */
   badPiece(peer: PeerId, now: number): boolean {
-    const candidate = this.#candidates.get(peer);
-    if (candidate === undefined) return false;
-    candidate.badPieces++;
-    if (candidate.badPieces < BAD_PIECES_ALLOWED) return false;
-    candidate.notBefore = now + BLOCK_MS;
-    candidate.badPieces = 0;
+    const record = this.#badPieces.get(peer) ?? { count: 0, blockedUntil: 0 };
+    this.#badPieces.set(peer, record);
+    record.count++;
+    if (record.count < BAD_PIECES_ALLOWED) return false;
+    record.count = 0;
+    record.blockedUntil = now + BLOCK_MS;
     return true;
   }
 
   nextDueAt(): number | undefined {
     let next: number | undefined;
-    for (const { busy, notBefore } of this.#candidates.values())
-      if (!busy && (next === undefined || notBefore < next)) next = notBefore;
+    for (const [peer, candidate] of this.#candidates) {
+      const dueAt = this.#dueAt(peer, candidate);
+      if (!candidate.busy && (next === undefined || dueAt < next)) next = dueAt;
+    }
     return next;
+  }
+
+  #dueAt(peer: PeerId, { notBefore }: Candidate): number {
+    return Math.max(notBefore, this.#badPieces.get(peer)?.blockedUntil ?? 0);
   }
 }

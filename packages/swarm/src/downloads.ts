@@ -160,7 +160,7 @@ export class Downloads {
       return asked !== undefined && now - asked.askedAt >= LATE_MS;
     };
     for (const slow of this.#active.values()) {
-      if (!link.have.has(slow.piece)) continue;
+      if (!link.have.has(slow.piece) || slow.blockBytes > link.blockBytes) continue;
       const index = lateBlock(slow, link.link, isLate);
       if (index !== undefined) return this.#ask(slow, index, link);
     }

@@ -111,6 +111,8 @@ export class Swarm {
   #connected(info: LinkInfo, now: number): SwarmEffect[] {
     const link = createLink(info, this.held.length, now);
     this.#links.set(link.link, link);
+    // Who was blocked and comes back by itself has to wait as well; a mere downloader does no harm.
+    if (link.canRequest && this.#dialer.isBlocked(link.peer, now)) return [close(link, 'blocked')];
     if (link.canRequest) this.#dialer.connected(link.peer);
     const effects: SwarmEffect[] = [];
     if (link.canServe && this.#revealer !== undefined) {

@@ -6,8 +6,8 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
-import { AgentError } from '../errors.ts';
 import type { AgentStatus } from '../agent-status.ts';
+import { AgentError } from '../errors.ts';
 
 export interface ControlApiOptions {
   host: string;
@@ -48,7 +48,11 @@ function requireToken(app: FastifyInstance, token: string): void {
   app.addHook('onRequest', async (request, reply) => {
     const given = Buffer.from(request.headers.authorization ?? '');
     if (given.length === expected.length && timingSafeEqual(given, expected)) return;
-    const error = { code: 'UNAUTHORIZED', text: `send the token of ${CONTROL_TOKEN_FILE} in the agent's data folder`, retryable: false };
+    const error = {
+      code: 'UNAUTHORIZED',
+      text: `send the token of ${CONTROL_TOKEN_FILE} in the agent's data folder`,
+      retryable: false,
+    };
     await reply.status(401).send({ error });
   });
 }

@@ -52,7 +52,14 @@ export function createArchiveExit(folder: string): ImageExit {
       const { reference, manifest, config } = image;
       await mkdir(folder, { recursive: true });
       const archivePath = join(folder, `${formatReference(reference).replaceAll(/[^A-Za-z0-9._-]+/g, '_')}.tar`);
-      const { archiveBytes } = await writeArchiveFile(archivePath, { reference, manifest, config, readBlob, signal, onProgress });
+      const { archiveBytes } = await writeArchiveFile(archivePath, {
+        reference,
+        manifest,
+        config,
+        readBlob,
+        signal,
+        onProgress,
+      });
       return { exit: 'archive', imageId: config.digest, archiveBytes, archivePath };
     },
   };

@@ -1,5 +1,16 @@
 /** An image of a job as the tracker sent it, checked against its digests and parsed. */
-import { type Descriptor, type Digest, digestOf, type ImageConfig, type ImageManifest, parseDigest, parseImageConfig, parseManifest, parseReference, type Reference } from '@shoal/oci';
+import {
+  type Descriptor,
+  type Digest,
+  digestOf,
+  type ImageConfig,
+  type ImageManifest,
+  parseDigest,
+  parseImageConfig,
+  parseManifest,
+  parseReference,
+  type Reference,
+} from '@shoal/oci';
 import type { JobImage } from '@shoal/tracker/client';
 import { AgentError } from '../errors.ts';
 
@@ -18,10 +29,15 @@ export interface ParsedImage {
 
 /** Throws INVALID_JOB when bytes and digests disagree: a tracker is believed no more than a peer. */
 export function parseJobImage(image: JobImage): ParsedImage {
-  const manifest = { bytes: checked(image.manifest), mediaType: image.manifest.mediaType, digest: parseDigest(image.manifest.digest) };
+  const manifest = {
+    bytes: checked(image.manifest),
+    mediaType: image.manifest.mediaType,
+    digest: parseDigest(image.manifest.digest),
+  };
   const config = { bytes: checked(image.config), digest: parseDigest(image.config.digest) };
   const parsedManifest = parseManifest(manifest.bytes, manifest.mediaType);
-  if (parsedManifest.kind === 'index') throw new AgentError('INVALID_JOB', `${image.reference} is an index, not one image`);
+  if (parsedManifest.kind === 'index')
+    throw new AgentError('INVALID_JOB', `${image.reference} is an index, not one image`);
   const layers = [...new Map(parsedManifest.layers.map((layer) => [layer.digest, layer])).values()];
   return {
     text: image.reference,

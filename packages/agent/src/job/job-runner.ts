@@ -46,15 +46,18 @@ export class JobRunner {
     this.#options = options;
   }
 
-  /** Starts a job, or reports again one that runs or ran. */
+  /** Starts a job. One that is known is reported, and its failed images are tried again. */
   start({ jobId, images }: TrackerMessageOf<'job'>): void {
     const known = this.#jobs.get(jobId);
-    if (known !== undefined && known.images.every(({ report }) => report.state !== 'failed')) return this.#send(known);
-    const job: Job = { id: jobId, abort: new AbortController(), images: images.map((image) => ({ report: emptyReport(image.reference), wanted: undefined })) };
+    const job = known ?? { id: jobId, abort: new AbortController(), images: images.map(newRun) };
     this.#jobs.set(jobId, job);
     images.forEach((image, index) => {
-      void this.#run(job, job.images[index] as ImageRun, image);
+      const run = job.images[index];
+      if (run === undefined || (known !== undefined && run.report.state !== 'failed')) return;
+      Object.assign(run, newRun(image));
+      void this.#run(job, run, image);
     });
+    if (known !== undefined) this.#send(job);
   }
 
   closed({ jobId }: TrackerMessageOf<'jobClosed'>): void {
@@ -73,7 +76,10 @@ export class JobRunner {
   }
 
   reports(): { jobId: string; images: ImageReport[] }[] {
-    return [...this.#jobs.values()].map(({ id, images }) => ({ jobId: id, images: images.map(({ report }) => report) }));
+    return [...this.#jobs.values()].map(({ id, images }) => ({
+      jobId: id,
+      images: images.map(({ report }) => report),
+    }));
   }
 
   stop(): void {
@@ -94,7 +100,10 @@ export class JobRunner {
       if (signal.aborted) return;
       run.report.state = 'failed';
       run.report.error = toSessionError(error);
-      logger.error({ event: 'image failed', jobId: job.id, code: run.report.error.code, untrusted: run.report.error.text }, 'image failed');
+      logger.error(
+        { event: 'image failed', jobId: job.id, code: run.report.error.code, untrusted: run.report.error.text },
+        'image failed',
+      );
     }
     this.#measure(run);
     this.#send(job);
@@ -105,9 +114,12 @@ export class JobRunner {
     const missing = await exit.missing(image, job.abort.signal);
     run.report.wantedBytes = missing.reduce((sum, layer) => sum + layer.size, 0);
     run.report.resumedBytes = missing.reduce((sum, layer) => sum + (store.get(layer.digest)?.bytesHeld() ?? 0), 0);
-    const before = new Map(missing.map(({ digest }) => [digest as string, new Map(swarms.runnerOf(digest)?.receivedFrom)]));
+    const before = new Map(
+      missing.map(({ digest }) => [digest as string, new Map(swarms.runnerOf(digest)?.receivedFrom)]),
+    );
     run.wanted = { image: { ...image, layers: missing }, before };
-    await Promise.all(missing.map(({ digest }) => this.#blobs(() => whileNotAborted(swarms.fetch(digest, job.id), job.abort.signal))));
+    const { signal } = job.abort;
+    await Promise.all(missing.map(({ digest }) => this.#blobs(() => swarms.fetch(digest, job.id, signal))));
   }
 
   async #handOver(run: ImageRun, image: ParsedImage, signal: AbortSignal): Promise<void> {
@@ -147,14 +159,7 @@ export class JobRunner {
   }
 }
 
-function emptyReport(reference: string): ImageReport {
-  return { reference, state: 'fetching', imageBytes: 0, wantedBytes: 0, haveBytes: 0, peerBytes: 0, resumedBytes: 0, archiveBytes: 0, feeders: [] };
-}
-
-function whileNotAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    work.then(resolve, reject);
-  });
+function newRun({ reference }: JobImage): ImageRun {
+  const bytes = { imageBytes: 0, wantedBytes: 0, haveBytes: 0, peerBytes: 0, resumedBytes: 0, archiveBytes: 0 };
+  return { report: { reference, state: 'fetching', ...bytes, feeders: [] }, wanted: undefined };
 }

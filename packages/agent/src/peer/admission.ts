@@ -48,6 +48,8 @@ export interface AdmittedPeer {
   swarmId: string;
   /** The smaller of both sides' largest block, bytes. */
   blockBytes: number;
+  /** A BitTorrent client that is no agent: known by its host and the secret info hash, chokes, takes 16 KiB. */
+  foreign?: { fast: boolean };
 }
 
 export type RefusalReason =

@@ -6,14 +6,22 @@ import type { Socket } from 'node:net';
 import type { Block } from '@shoal/swarm';
 import {
   createDecoder,
+  encodeHandshake,
   encodeMessage,
   encodePieceHeader,
+  type HandshakeEvent,
   MAX_BLOCK_BYTES,
+  MIN_BLOCK_BYTES,
   PIECE_HEADER_BYTES,
   type WireEvent,
   type WireMessage,
 } from '@shoal/wire';
 import { Admission, type AdmissionOptions, type AdmittedPeer, type SwarmCredentials } from './admission.ts';
+
+/** Foreign clients of one host count as one peer. */
+export function foreignPeerId(host: string): string {
+  return `foreign ${host}`;
+}
 
 /** The swarm's side of its connections. */
 export interface LinkHandler extends SwarmCredentials {
@@ -30,6 +38,8 @@ export interface LinkHandler extends SwarmCredentials {
 export interface ConnectionOptions extends Omit<AdmissionOptions, 'findSwarm'> {
   socket: Socket;
   findHandler(swarmId: string): LinkHandler | undefined;
+  /** The swarm of a foreign client's info hash, if that host may have it. */
+  findForeign(infoHash: string, remoteHost: string): LinkHandler | undefined;
   /** Also called when the peer was never admitted. */
   onEnd(connection: PeerConnection, reason: string): void;
 }
@@ -57,6 +67,7 @@ export class PeerConnection {
   readonly #decoder;
   readonly #timer: NodeJS.Timeout;
   #handler: LinkHandler | undefined;
+  #foreignInfoHash: string | undefined;
   /** Piece memory that the next read goes to; undefined: `HEADER` or `SCRATCH`. */
   #target: Uint8Array | undefined;
   #ended = false;
@@ -85,6 +96,13 @@ export class PeerConnection {
     this.#socket.write(this.#admission.open(handler));
   }
 
+  /** Dialling a foreign client, which knows no tickets. */
+  openForeign(handler: LinkHandler, infoHash: string): void {
+    this.#handler = handler;
+    this.#foreignInfoHash = infoHash;
+    this.#socket.write(encodeHandshake({ infoHash, peerId: this.#options.identity.peerId }));
+  }
+
   /** For a socket that reads into our memory (`onread`): where to. */
   nextBuffer(): Uint8Array {
     this.#target = this.#decoder.blockRemaining > 0 ? this.#handler?.blockTarget(this) : undefined;
@@ -98,6 +116,11 @@ export class PeerConnection {
     if (this.#target === undefined) return this.#received(buffer.subarray(0, bytes));
     const { last } = this.#decoder.passed(bytes);
     this.#handler?.onBlockBytes(this, bytes, last);
+  }
+
+  /** The address of the other side; IPv4 as such, however the socket was opened. */
+  get remoteHost(): string {
+    return (this.#socket.remoteAddress ?? '').replace(/^::ffff:/, '');
   }
 
   send(...messages: readonly WireMessage[]): void {
@@ -116,11 +139,18 @@ export class PeerConnection {
     this.#socket.once('drain', then);
   }
 
-  /** `frame` has `PIECE_HEADER_BYTES` free in front of the block's bytes; `done`: it may be used again. */
-  sendBlock(block: Block, frame: Buffer, done: () => void): void {
-    if (this.#ended) return done();
+  /**
+   * `frame` has `PIECE_HEADER_BYTES` free in front of the block's bytes; `done`: it may be used again.
+   * False when the connection has ended meanwhile.
+   */
+  sendBlock(block: Block, frame: Buffer, done: () => void): boolean {
+    if (this.#ended) {
+      done();
+      return false;
+    }
     encodePieceHeader(block).copy(frame, 0, 0, PIECE_HEADER_BYTES);
     this.#socket.write(frame, done);
+    return true;
   }
 
   close(reason: string): void {
@@ -133,7 +163,13 @@ export class PeerConnection {
   }
 
   #findHandler(swarmId: string): LinkHandler | undefined {
-    if (this.direction === 'in') this.#handler = this.#options.findHandler(swarmId);
+    if (this.direction === 'out') return this.#handler;
+    const { findHandler, findForeign } = this.#options;
+    this.#handler = findHandler(swarmId);
+    if (this.#handler === undefined) {
+      this.#handler = findForeign(swarmId, this.remoteHost);
+      this.#foreignInfoHash = this.#handler && swarmId;
+    }
     return this.#handler;
   }
 
@@ -147,12 +183,25 @@ export class PeerConnection {
   }
 
   #admit(event: WireEvent): void {
+    if (event.type === 'handshake' && this.#foreignInfoHash !== undefined) return this.#admitForeign(event);
     const step = this.#admission.handle(event);
     for (const bytes of step.send) this.#socket.write(bytes);
     if (step.refused !== undefined) return this.close(step.refused);
-    if (step.admitted === undefined) return;
+    if (step.admitted !== undefined) this.#admitted(step.admitted);
+  }
+
+  #admitForeign({ infoHash, fast }: HandshakeEvent): void {
+    const { identity } = this.#options;
+    if (infoHash !== this.#foreignInfoHash) return this.close('another peer answered');
+    if (this.direction === 'in') this.#socket.write(encodeHandshake({ infoHash, peerId: identity.peerId }));
+    const peerId = foreignPeerId(this.remoteHost);
+    const swarmId = this.#handler?.swarmId ?? '';
+    this.#admitted({ peerId, swarmId, ticketRole: 'leecher', blockBytes: MIN_BLOCK_BYTES, foreign: { fast } });
+  }
+
+  #admitted(peer: AdmittedPeer): void {
     clearTimeout(this.#timer);
-    this.peer = step.admitted;
+    this.peer = peer;
     this.#handler?.onOpen(this);
   }
 }

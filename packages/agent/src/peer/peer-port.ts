@@ -15,6 +15,12 @@ export interface PeerPortOptions {
   version: string;
   logger: Logger;
   findHandler(swarmId: string): LinkHandler | undefined;
+  findForeign(infoHash: string, remoteHost: string): LinkHandler | undefined;
+}
+
+/** A neighbour; a foreign client has the info hash of its torrent. */
+export interface DialTarget extends Pick<Neighbour, 'peerId' | 'host' | 'port'> {
+  foreignInfoHash?: string;
 }
 
 export interface PeerPort {
@@ -22,7 +28,7 @@ export interface PeerPort {
   /** Why connections ended, counted. */
   readonly closeReasons: ReadonlyMap<string, number>;
   readonly connectionCount: number;
-  dial(neighbour: Neighbour, handler: LinkHandler, onFailed: () => void): void;
+  dial(target: DialTarget, handler: LinkHandler, onFailed: () => void): void;
   close(): Promise<void>;
 }
 
@@ -31,7 +37,7 @@ const MAX_CONNECTIONS = 4000;
 const DIAL_MS = 5000;
 
 export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> {
-  const { identity, version, logger, findHandler } = options;
+  const { identity, version, logger, findHandler, findForeign } = options;
   const connections = new Set<PeerConnection>();
   const closeReasons = new Map<string, number>();
 
@@ -48,6 +54,7 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> 
       expectedPeerId: dialled?.peerId,
       nowSeconds: () => Date.now() / 1000,
       findHandler,
+      findForeign,
       onEnd(ended, reason) {
         connections.delete(ended);
         closeReasons.set(reason, (closeReasons.get(reason) ?? 0) + 1);
@@ -69,7 +76,7 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> 
     get connectionCount() {
       return connections.size;
     },
-    dial({ peerId, host, port }, handler, onFailed) {
+    dial({ peerId, host, port, foreignInfoHash }, handler, onFailed) {
       let connection: PeerConnection | undefined;
       const onread = {
         // Straight into piece memory. The first buffer is asked for before there is a connection.
@@ -84,7 +91,8 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> 
       connection = wrap(socket, 'out', { peerId, onFailed });
       socket.once('connect', () => {
         socket.setTimeout(0);
-        connection?.open(handler);
+        if (foreignInfoHash === undefined) connection?.open(handler);
+        else connection?.openForeign(handler, foreignInfoHash);
       });
     },
     close() {

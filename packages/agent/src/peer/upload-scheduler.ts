@@ -97,8 +97,7 @@ export class UploadScheduler {
     const frame = this.#frames.take(PIECE_HEADER_BYTES + block.length);
     try {
       await reader.readBlock(block, frame.subarray(PIECE_HEADER_BYTES));
-      connection.sendBlock(block, frame, () => this.#frames.give(frame));
-      this.sentBytes += block.length;
+      if (connection.sendBlock(block, frame, () => this.#frames.give(frame))) this.sentBytes += block.length;
     } catch {
       const { piece, offset, length } = block;
       connection.send({ type: 'reject', piece, offset, length });

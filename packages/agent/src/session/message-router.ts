@@ -22,10 +22,15 @@ export interface RouterOptions {
 export function createMessageRouter(options: RouterOptions): (message: TrackerMessage) => void {
   let before = Promise.resolve();
   return (message) => {
-    before = before.then(() => route(message, options)).catch((error: unknown) => {
-      const { code, text } = toSessionError(error);
-      options.logger.error({ event: 'message failed', type: message.type, code, untrusted: text }, 'a message of the tracker could not be acted on');
-    });
+    before = before
+      .then(() => route(message, options))
+      .catch((error: unknown) => {
+        const { code, text } = toSessionError(error);
+        options.logger.error(
+          { event: 'message failed', type: message.type, code, untrusted: text },
+          'a message of the tracker could not be acted on',
+        );
+      });
   };
 }
 
@@ -43,6 +48,11 @@ async function route(message: TrackerMessage, { state, swarms, jobs, seeding }: 
       return swarms.neighbours(message);
     case 'hashes':
       return swarms.hashes(message);
+    case 'foreign':
+      return swarms.foreign(message);
+    case 'sha1':
+      void swarms.sha1(message); // takes seconds; what follows need not wait
+      return;
     case 'ticket':
       return swarms.ticket(message);
     case 'retract':

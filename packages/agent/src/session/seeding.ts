@@ -36,7 +36,8 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
 
   const read = async (message: TrackerMessageOf<'seed'>, runner: SwarmRunner): Promise<void> => {
     const { source: seed, swarm, digest } = message;
-    if (openSource === undefined) throw new AgentError('NO_SOURCE', `${seed.registry}; start the agent with registries it may read`);
+    if (openSource === undefined)
+      throw new AgentError('NO_SOURCE', `${seed.registry}; start the agent with registries it may read`);
     const source = await openSource(seed.registry);
     logger.info({ event: 'seeding', digest, registry: seed.registry }, 'reading a blob from its registry');
     const onBytes = (bytes: number): void => {
@@ -57,7 +58,10 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
   const failed = (message: TrackerMessageOf<'seed'>, error: unknown): void => {
     if (abort.signal.aborted) return;
     const failure = toSessionError(error);
-    logger.error({ event: 'seeding failed', digest: message.digest, code: failure.code, untrusted: failure.text }, 'a blob could not be read from its registry');
+    logger.error(
+      { event: 'seeding failed', digest: message.digest, code: failure.code, untrusted: failure.text },
+      'a blob could not be read from its registry',
+    );
     send({ type: 'seedFailed', swarm: message.swarm, error: failure });
   };
 
@@ -71,7 +75,9 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
       const done = (): boolean => reading.delete(message.swarm);
       try {
         const runner = await swarms.seed(message);
-        void read(message, runner).catch((error) => failed(message, error)).finally(done);
+        void read(message, runner)
+          .catch((error) => failed(message, error))
+          .finally(done);
       } catch (error) {
         done();
         failed(message, error);

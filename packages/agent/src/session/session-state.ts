@@ -12,7 +12,7 @@ export interface AgentSessionState {
   setFacts(facts: HostFacts): void;
   changed(next: SessionState, error?: SessionError): void;
   addNames(neighbours: Iterable<{ peerId: string; name: string }>): void;
-  /** The name of a peer as the tracker told it, or the start of its id. */
+  /** The name of a peer as the tracker told it, or the start of its id; a foreign client's id is its name. */
   nameOf(peerId: string): string;
 }
 
@@ -34,6 +34,6 @@ export function createSessionState(facts: HostFacts): AgentSessionState {
     addNames(neighbours) {
       for (const { peerId, name } of neighbours) names.set(peerId, name);
     },
-    nameOf: (peerId) => names.get(peerId) ?? peerId.slice(0, 8),
+    nameOf: (peerId) => names.get(peerId) ?? (/^[0-9a-f]{40}$/.test(peerId) ? peerId.slice(0, 8) : peerId),
   };
 }

@@ -22,7 +22,17 @@ export interface StatusParts {
   peers: PeerPort;
 }
 
-export function createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers }: StatusParts): () => AgentStatus {
+export function createStatus({
+  options,
+  identity,
+  state,
+  store,
+  swarms,
+  jobs,
+  uploads,
+  seeding,
+  peers,
+}: StatusParts): () => AgentStatus {
   const rate = (bytesPerSecond: number): number | null => (Number.isFinite(bytesPerSecond) ? bytesPerSecond : null);
   return () => ({
     name: options.name,

@@ -38,7 +38,10 @@ export class BlobFile implements BlobFacts {
   readonly #writing = new Set<Promise<string>>();
   #closed = false;
 
-  private constructor(path: string, map: PieceMap, file: FileHandle, workers: PieceWorkers) {
+  private constructor(
+    map: PieceMap,
+    { path, file, workers }: { path: string; file: FileHandle; workers: PieceWorkers },
+  ) {
     this.path = path;
     this.digest = map.digest;
     this.size = map.size;
@@ -57,7 +60,7 @@ export class BlobFile implements BlobFacts {
       await retryWhileHeld(() => rm(mapPath(path), { force: true }));
       const file = await openWithLength(path, 'w+', facts.size);
       const held = Buffer.alloc(Math.ceil(pieceCount(facts.size, facts.pieceLength) / 8));
-      return new BlobFile(path, { ...facts, hashes: Buffer.alloc(0), held, clean: false }, file, workers);
+      return new BlobFile({ ...facts, hashes: Buffer.alloc(0), held, clean: false }, { path, file, workers });
     } catch (error) {
       throw toStoreError(error, path);
     }
@@ -67,7 +70,7 @@ export class BlobFile implements BlobFacts {
   static async open(path: string, map: PieceMap, workers: PieceWorkers): Promise<BlobFile> {
     try {
       const { size } = await stat(path);
-      const blob = new BlobFile(path, map, await openWithLength(path, 'r+', map.size), workers);
+      const blob = new BlobFile(map, { path, file: await openWithLength(path, 'r+', map.size), workers });
       if (size !== map.size) blob.#forgetAll();
       else if (!map.clean) await blob.#recheck();
       await blob.#markUnclean();
@@ -91,7 +94,9 @@ export class BlobFile implements BlobFacts {
   }
 
   hashOf(piece: number): string | undefined {
-    return piece < this.hashCount ? this.#hashes.toString('hex', piece * HASH_BYTES, (piece + 1) * HASH_BYTES) : undefined;
+    return piece < this.hashCount
+      ? this.#hashes.toString('hex', piece * HASH_BYTES, (piece + 1) * HASH_BYTES)
+      : undefined;
   }
 
   /** Appends hashes; overlaps are fine, a gap is not and is ignored. Returns the count known now. */
@@ -119,15 +124,19 @@ export class BlobFile implements BlobFacts {
     return true;
   }
 
-  /** Hashes and writes a piece read from the origin, whose hash nobody knew; returns the hash. */
+  /** Hashes and writes a piece read from the origin, whose hash nobody may know yet; returns the hash. */
   async storeOriginPiece(piece: number, memory: SharedArrayBuffer): Promise<Buffer> {
-    const hash = Buffer.from(await this.#store(piece, memory, this.hashOf(piece)), 'hex');
     const expected = this.hashOf(piece);
-    if (expected !== undefined && expected !== hash.toString('hex'))
+    const hash = await this.#store(piece, memory, expected);
+    if (expected !== undefined && expected !== hash)
       throw new AgentError('DIGEST_MISMATCH', `${this.digest} is not what it was when it was read before`);
+    return Buffer.from(hash, 'hex');
+  }
+
+  /** To be called in order of the pieces: only a prefix of the hashes can be known. */
+  claimOriginPiece(piece: number, hash: Uint8Array): void {
     this.addHashes(piece, hash);
     this.#claim(piece);
-    return hash;
   }
 
   async read(position: number, target: Uint8Array): Promise<void> {
@@ -136,6 +145,14 @@ export class BlobFile implements BlobFacts {
       if (bytesRead === 0) throw new AgentError('STORE_FAILED', `${this.path} ends early`);
       done += bytesRead;
     }
+  }
+
+  /** n × 20 bytes, read from disk: what a torrent has. One after the other: traffic goes first. */
+  async sha1OfPieces(): Promise<Buffer> {
+    const hashes: Buffer[] = [];
+    for (let piece = 0; piece < this.held.length; piece++)
+      hashes.push(Buffer.from(await this.#hashOnDisk(piece, 'sha1'), 'hex'));
+    return Buffer.concat(hashes);
   }
 
   /** The blob from its start, once complete. */
@@ -173,7 +190,14 @@ export class BlobFile implements BlobFacts {
   async #store(piece: number, memory: SharedArrayBuffer, expected: string | undefined): Promise<string> {
     if (this.#closed) throw new AgentError('ABORTED', `${this.digest} is closed`);
     const length = pieceSize(piece, this.size, this.pieceLength);
-    const writing = this.#workers.run({ kind: 'store', memory, length, fd: this.#file.fd, position: piece * this.pieceLength, expected });
+    const writing = this.#workers.run({
+      kind: 'store',
+      memory,
+      length,
+      fd: this.#file.fd,
+      position: piece * this.pieceLength,
+      expected,
+    });
     this.#writing.add(writing);
     try {
       return await writing;
@@ -210,12 +234,21 @@ export class BlobFile implements BlobFacts {
     for (const piece of [...this.held]) this.held.delete(piece);
   }
 
+  #hashOnDisk(piece: number, algorithm: 'sha256' | 'sha1'): Promise<string> {
+    const length = pieceSize(piece, this.size, this.pieceLength);
+    return this.#workers.run({
+      kind: 'check',
+      fd: this.#file.fd,
+      position: piece * this.pieceLength,
+      length,
+      algorithm,
+    });
+  }
+
   async #recheck(): Promise<void> {
     await Promise.all(
       [...this.held].map(async (piece) => {
-        const length = pieceSize(piece, this.size, this.pieceLength);
-        const check = this.#workers.run({ kind: 'check', fd: this.#file.fd, position: piece * this.pieceLength, length });
-        const hash = await check.catch(() => undefined); // what cannot be read is fetched again
+        const hash = await this.#hashOnDisk(piece, 'sha256').catch(() => undefined); // what cannot be read is fetched again
         if (hash === undefined || hash !== this.hashOf(piece)) this.held.delete(piece);
       }),
     );
@@ -241,5 +274,8 @@ async function requireSpace(path: string, size: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const freeBytes = bavail * bsize;
   if (freeBytes < size + SPARE_BYTES)
-    throw new AgentError('DISK_FULL', `${dirname(path)} has ${freeBytes} bytes free, the blob needs ${size} and ${SPARE_BYTES} to spare; free space and run the job again`);
+    throw new AgentError(
+      'DISK_FULL',
+      `${dirname(path)} has ${freeBytes} bytes free, the blob needs ${size} and ${SPARE_BYTES} to spare; free space and run the job again`,
+    );
 }

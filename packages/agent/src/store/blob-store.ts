@@ -6,7 +6,7 @@ import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestHex } from '@shoal/oci';
 import { AgentError, toStoreError } from '../errors.ts';
-import { BlobFile, type BlobFacts, mapPath } from './blob-file.ts';
+import { type BlobFacts, BlobFile, mapPath } from './blob-file.ts';
 import { decodePieceMap } from './piece-map.ts';
 import type { PieceWorkers } from './piece-workers.ts';
 import { retryWhileHeld } from './replace-file.ts';
@@ -64,7 +64,10 @@ export async function openBlobStore(folder: string, workers: PieceWorkers): Prom
 
 function sameFacts(blob: BlobFile, facts: BlobFacts): BlobFile {
   if (blob.size === facts.size && blob.pieceLength === facts.pieceLength) return blob;
-  throw new AgentError('BLOB_CONFLICT', `${facts.digest} is on disk with ${blob.size} bytes in pieces of ${blob.pieceLength}, the tracker says ${facts.size} and ${facts.pieceLength}`);
+  throw new AgentError(
+    'BLOB_CONFLICT',
+    `${facts.digest} is on disk with ${blob.size} bytes in pieces of ${blob.pieceLength}, the tracker says ${facts.size} and ${facts.pieceLength}`,
+  );
 }
 
 async function findBlobs(folder: string, workers: PieceWorkers, onFound: (blob: BlobFile) => void): Promise<void> {
@@ -90,7 +93,11 @@ async function lockFolder(folder: string): Promise<() => Promise<void>> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw toStoreError(error, path);
       const owner = Number(await readFile(path, 'utf8').catch(() => ''));
-      if (isAlive(owner)) throw new AgentError('STORE_BUSY', `${folder} is used by process ${owner}; give each agent a data folder of its own`);
+      if (isAlive(owner))
+        throw new AgentError(
+          'STORE_BUSY',
+          `${folder} is used by process ${owner}; give each agent a data folder of its own`,
+        );
       await rm(path, { force: true });
     }
   }

@@ -22,7 +22,9 @@ const HASH_BYTES = 32;
 
 export function encodePieceMap(map: PieceMap): Buffer {
   const { hashes, held, ...facts } = map;
-  return Buffer.from(JSON.stringify({ version: VERSION, ...facts, hashes: hashes.toString('base64'), held: held.toString('base64') }));
+  return Buffer.from(
+    JSON.stringify({ version: VERSION, ...facts, hashes: hashes.toString('base64'), held: held.toString('base64') }),
+  );
 }
 
 /** Undefined for anything that is not a whole map of this version: the blob is then fetched anew. */
@@ -37,9 +39,19 @@ export function decodePieceMap(bytes: Uint8Array): PieceMap | undefined {
   if (version !== VERSION || typeof digest !== 'string' || !isDigest(digest)) return undefined;
   if (!isCount(size) || !isCount(pieceLength) || pieceLength === 0) return undefined;
   if (typeof hashes !== 'string' || typeof held !== 'string') return undefined;
-  const map = { digest, size, pieceLength, hashes: Buffer.from(hashes, 'base64'), held: Buffer.from(held, 'base64'), clean: clean === true };
+  const map = {
+    digest,
+    size,
+    pieceLength,
+    hashes: Buffer.from(hashes, 'base64'),
+    held: Buffer.from(held, 'base64'),
+    clean: clean === true,
+  };
   const pieces = pieceCount(size, pieceLength);
-  const fits = map.hashes.length % HASH_BYTES === 0 && map.hashes.length <= pieces * HASH_BYTES && map.held.length === Math.ceil(pieces / 8);
+  const fits =
+    map.hashes.length % HASH_BYTES === 0 &&
+    map.hashes.length <= pieces * HASH_BYTES &&
+    map.held.length === Math.ceil(pieces / 8);
   return fits ? map : undefined;
 }
 

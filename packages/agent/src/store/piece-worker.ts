@@ -10,7 +10,7 @@ import type { PieceTask, PieceTaskResult } from './piece-workers.ts';
 const READ_BYTES = 1024 * 1024;
 
 function carryOut(task: PieceTask): string {
-  if (task.kind === 'check') return hashOnDisk(task.fd, task.position, task.length);
+  if (task.kind === 'check') return hashOnDisk(task);
   const piece = new Uint8Array(task.memory, 0, task.length);
   const hash = createHash('sha256').update(piece).digest('hex');
   // A piece that is not what it should be never touches the disk.
@@ -22,8 +22,8 @@ function writeWhole(fd: number, piece: Uint8Array, position: number): void {
   for (let done = 0; done < piece.length; ) done += writeSync(fd, piece, done, piece.length - done, position + done);
 }
 
-function hashOnDisk(fd: number, position: number, length: number): string {
-  const hash = createHash('sha256');
+function hashOnDisk({ fd, position, length, algorithm }: Extract<PieceTask, { kind: 'check' }>): string {
+  const hash = createHash(algorithm);
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, length));
   for (let done = 0; done < length; ) {
     const bytes = readSync(fd, buffer, 0, Math.min(buffer.length, length - done), position + done);

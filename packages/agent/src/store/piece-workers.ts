@@ -9,8 +9,8 @@ import { AgentError } from '../errors.ts';
 export type PieceTask =
   /** Hash the first `length` bytes of `memory`; write them unless they differ from `expected`. */
   | { kind: 'store'; memory: SharedArrayBuffer; length: number; fd: number; position: number; expected?: string }
-  /** Hash `length` bytes on disk. */
-  | { kind: 'check'; fd: number; position: number; length: number };
+  /** Hash `length` bytes on disk; SHA-1 is what a torrent for foreign clients has. */
+  | { kind: 'check'; fd: number; position: number; length: number; algorithm: 'sha256' | 'sha1' };
 
 export type PieceTaskResult = { id: number; hash: string } | { id: number; error: { code: string; message: string } };
 

@@ -54,6 +54,7 @@ export class DownloadScheduler {
 
   #tick(): void {
     for (const client of [...this.#clients]) {
+      if (!this.#clients.has(client)) continue; // removed in the turn of another
       const budgetBytes = this.#bucket.available(this.#now());
       if (budgetBytes <= 0) return;
       // To the end of the line, so that the first of several swarms does not take it all.

@@ -37,7 +37,7 @@ const PIECES_AHEAD = 4;
 /** Resolves when the blob is complete and published; throws the registry's error or a digest mismatch. */
 export async function readOrigin(options: OriginReaderOptions): Promise<void> {
   const reader = new OriginReader(options);
-  await reader.run();
+  await reader.run().finally(() => reader.settled());
 }
 
 class OriginReader {
@@ -74,6 +74,11 @@ class OriginReader {
     if (blob.size === 0) this.#checkDigest();
     await Promise.all(this.#stored);
     await this.#published;
+  }
+
+  /** Pieces under way when the reading failed are stored and published, or have failed. */
+  async settled(): Promise<void> {
+    await this.#published.catch(() => {});
   }
 
   async *#chunks(offset: number): AsyncGenerator<Uint8Array> {
@@ -120,25 +125,19 @@ class OriginReader {
       await Promise.all(this.#stored);
       this.#checkDigest();
     }
-    const stored = this.#store(pending);
-    stored.catch(() => {}); // awaited below or at the end; not to be "unhandled" meanwhile
-    this.#stored.push(stored);
+    this.#stored.push(this.#store(pending));
     if (this.#stored.length >= PIECES_AHEAD) await this.#stored.shift();
   }
 
   #store({ piece, memory }: Pending): Promise<void> {
     const { runner, send, memory: pool } = this.#options;
     const originBytes = this.#originBytes;
-    const hash = runner.blob.storeOriginPiece(piece, memory);
-    const before = this.#published;
-    const published = (async () => {
-      await before;
-      const bytes = await hash;
-      pool.give(memory);
-      runner.originPieceStored(piece);
-      send({ type: 'publish', swarm: runner.swarmId, first: piece, hashes: bytes.toString('base64'), originBytes });
-    })();
-    published.catch(() => {});
+    const hashed = runner.blob.storeOriginPiece(piece, memory).finally(() => pool.give(memory));
+    const published = Promise.all([hashed, this.#published]).then(([hash]) => {
+      runner.originPieceStored(piece, hash);
+      send({ type: 'publish', swarm: runner.swarmId, first: piece, hashes: hash.toString('base64'), originBytes });
+    });
+    published.catch(() => {}); // awaited later; not to be "unhandled" meanwhile
     this.#published = published;
     return published;
   }

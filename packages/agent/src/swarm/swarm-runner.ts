@@ -6,7 +6,9 @@ import type { KeyObject } from 'node:crypto';
 import { type Block, isWellFormedBitfield, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
 import type { WireEvent, WireMessage } from '@shoal/wire';
-import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
+import type { AdmittedPeer } from '../peer/admission.ts';
+import { foreignPeerId, type LinkHandler, type PeerConnection } from '../peer/peer-connection.ts';
+import type { DialTarget } from '../peer/peer-port.ts';
 import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
@@ -22,7 +24,7 @@ export interface SwarmContext {
   /** Monotonic milliseconds. */
   now(): number;
   random(): number;
-  dial(neighbour: Neighbour, handler: LinkHandler, onFailed: () => void): void;
+  dial(target: DialTarget, handler: LinkHandler, onFailed: () => void): void;
 }
 
 export interface SwarmRunnerOptions {
@@ -34,6 +36,12 @@ export interface SwarmRunnerOptions {
   onComplete(): void;
   /** The disk failed: nothing more is asked for until `want` is called again. */
   onFailed(error: unknown): void;
+}
+
+export interface ForeignPeer {
+  host: string;
+  /** 0: it listens nowhere. */
+  port: number;
 }
 
 /** A piece on its way in. */
@@ -67,6 +75,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly receivedFrom = new Map<string, number>();
   wastedBytes = 0;
   readonly neighbours = new Map<string, Neighbour>();
+  /** Foreign clients that may have this blob, when the tracker has made a torrent of it. */
+  #foreign: { infoHash: string; peers: readonly ForeignPeer[] } | undefined;
   readonly #context: SwarmContext;
   readonly #options: SwarmRunnerOptions;
   readonly #swarm: Swarm;
@@ -76,6 +86,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly #timer: NodeJS.Timeout;
   #ticket: string;
   #wanted = false;
+  #stopped = false;
 
   constructor(options: SwarmRunnerOptions) {
     const { swarmId, blob, role, context } = options;
@@ -119,12 +130,34 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   want(neighbours: readonly Neighbour[]): void {
     this.#wanted = true;
     if (!this.#swarm.held.complete) this.#context.downloads.add(this);
-    this.addNeighbours(neighbours);
+    this.addNeighbours([...this.neighbours.values(), ...neighbours]);
   }
 
+  /** Nobody waits for the blob any more: what is there goes on being served. */
+  rest(): void {
+    this.#wanted = false;
+    this.#context.downloads.remove(this);
+    for (const connection of [...this.#links.values()])
+      if (connection.direction === 'out') connection.close('not wanted any more');
+  }
+
+  /** Only those named now: a new neighbour is no reason to dial a blocked one again. */
   addNeighbours(neighbours: readonly Neighbour[]): void {
     for (const neighbour of neighbours) this.neighbours.set(neighbour.peerId, neighbour);
-    if (this.#wanted) this.#handle({ type: 'neighbours', peers: [...this.neighbours.keys()] });
+    if (this.#wanted) this.#handle({ type: 'neighbours', peers: neighbours.map(({ peerId }) => peerId) });
+  }
+
+  /** The whole list each time. An empty one (a tracker that has just restarted) closes no connection. */
+  setForeign(infoHash: string, peers: readonly ForeignPeer[]): void {
+    this.#foreign = { infoHash, peers };
+    const dialable = peers.filter(({ port }) => port > 0);
+    this.addNeighbours(
+      dialable.map((peer) => ({ ...peer, peerId: foreignId(peer), name: foreignId(peer), role: 'agent' })),
+    );
+  }
+
+  admitsForeign(infoHash: string, host: string): boolean {
+    return this.#foreign?.infoHash === infoHash && this.#foreign.peers.some((peer) => peer.host === host);
   }
 
   addHashes(first: number, hashes: Uint8Array): void {
@@ -132,12 +165,14 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#context.downloads.poke(this);
   }
 
-  /** The seeder has read, hashed and written a piece of the origin. */
-  originPieceStored(piece: number): void {
+  /** The seeder has read, hashed and written a piece of the origin; told in order of the pieces. */
+  originPieceStored(piece: number, hash: Uint8Array): void {
+    this.blob.claimOriginPiece(piece, hash);
     this.#handle({ type: 'pieceVerified', piece, ok: true });
   }
 
   stop(reason: string): void {
+    this.#stopped = true;
     this.#wanted = false;
     clearInterval(this.#timer);
     this.#context.downloads.remove(this);
@@ -159,8 +194,10 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   onOpen(connection: PeerConnection): void {
     const { peer, direction, id } = connection;
     if (peer === undefined) return;
+    if (this.#stopped) return connection.close('swarm stopped');
     if (direction === 'in' && peer.ticketRole === 'holder') return connection.close('holder may not receive');
     this.#links.set(id, connection);
+    if (peer.foreign !== undefined) return this.#openForeign(connection, peer);
     connection.send({ type: direction === 'in' ? 'unchoke' : 'interested' });
     this.#handle({
       type: 'connected',
@@ -168,10 +205,18 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       peer: peer.peerId,
       canRequest: direction === 'out',
       canServe: direction === 'in',
-      remoteIsSeeder: peer.ticketRole === 'seeder',
+      // A seeder that was not asked to read this blob holds it like any other; it still counts what is out.
+      remoteIsSeeder: peer.ticketRole === 'seeder' || this.neighbours.get(peer.peerId)?.role === 'seeder',
       blockBytes: peer.blockBytes,
       choked: false,
     });
+  }
+
+  /** One connection serves both ways, whoever dialled, and the other side chokes. */
+  #openForeign(connection: PeerConnection, { peerId, blockBytes }: AdmittedPeer): void {
+    const both = { canRequest: true, canServe: true, remoteIsSeeder: false, choked: true };
+    this.#handle({ type: 'connected', link: connection.id, peer: peerId, blockBytes, ...both });
+    if (!this.#swarm.held.complete) connection.send({ type: 'interested' });
   }
 
   onClosed(connection: PeerConnection): void {
@@ -199,13 +244,22 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
         return this.#handle({ type: 'peerHolds', link, pieces: all });
       }
       case 'request':
+        if (event.length > (connection.peer?.blockBytes ?? 0)) return connection.close('request longer than agreed');
         return this.#handle({ ...event, type: 'blockRequested', link });
+      case 'choke':
+      case 'unchoke':
+        this.#handle({ type: 'choked', link, choked: event.type === 'choke' });
+        return this.#context.downloads.poke(this);
+      case 'interested':
+        // Some foreign clients stall on an unchoke they have not asked for.
+        if (connection.peer?.foreign !== undefined) connection.send({ type: 'unchoke' });
+        return;
       case 'cancel':
         return this.#context.uploads.cancel(connection, event);
       case 'reject':
         return this.#handle({ ...event, type: 'blockRejected', link });
       default:
-      // haveNone says nothing new; choking and interest are not used between agents, hints neither.
+      // haveNone says nothing new, and hints are not used.
     }
   }
 
@@ -323,7 +377,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     if (effect.type === 'serve') return this.#context.uploads.add(connection, effect, this);
     if (effect.type === 'close') return connection.close(effect.reason);
     const messages = outbox.get(connection) ?? [];
-    messages.push(messageOf(effect));
+    messages.push(...messagesOf(effect, connection));
     outbox.set(connection, messages);
   }
 
@@ -331,7 +385,12 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     const failed = (): void => this.#handle({ type: 'dialFailed', peer: peerId });
     const neighbour = this.neighbours.get(peerId);
     if (neighbour === undefined || !this.#wanted) return failed();
-    this.#context.dial(neighbour, this, failed);
+    const isForeign = peerId === foreignId(neighbour);
+    if (!isForeign) return this.#context.dial(neighbour, this, failed);
+    // It may have dialled us: one connection is enough.
+    const linked = [...this.#links.values()].some((link) => link.peer?.foreign && link.remoteHost === neighbour.host);
+    if (linked || this.#foreign === undefined) return failed();
+    this.#context.dial({ ...neighbour, foreignInfoHash: this.#foreign.infoHash }, this, failed);
   }
 
   #complete(): void {
@@ -340,14 +399,21 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 }
 
-function messageOf(effect: Exclude<LinkEffect, { type: 'serve' | 'close' }>): WireMessage {
-  if (effect.type === 'announce') return { type: 'have', piece: effect.piece };
-  if (effect.type === 'announceSet') return setMessage(effect.pieces);
+function messagesOf(effect: Exclude<LinkEffect, { type: 'serve' | 'close' }>, { peer }: PeerConnection): WireMessage[] {
+  if (effect.type === 'announce') return [{ type: 'have', piece: effect.piece }];
+  const knowsFast = peer?.foreign === undefined || peer.foreign.fast;
+  if (effect.type === 'announceSet') return setMessages(effect.pieces, knowsFast);
   const { type, piece, offset, length } = effect;
-  return { type, piece, offset, length };
+  return type === 'reject' && !knowsFast ? [] : [{ type, piece, offset, length }];
 }
 
-function setMessage(pieces: PieceSet): WireMessage {
-  if (pieces.count === 0) return { type: 'haveNone' };
-  return pieces.complete ? { type: 'haveAll' } : { type: 'bitfield', bits: pieces.bits };
+/** Without BEP 6 an empty set is said by saying nothing. */
+function setMessages(pieces: PieceSet, knowsFast: boolean): WireMessage[] {
+  if (pieces.count === 0) return knowsFast ? [{ type: 'haveNone' }] : [];
+  return pieces.complete && knowsFast ? [{ type: 'haveAll' }] : [{ type: 'bitfield', bits: pieces.bits }];
+}
+
+/** Candidates to dial are told apart by port, too. */
+function foreignId({ host, port }: ForeignPeer): string {
+  return `${foreignPeerId(host)}:${port}`;
 }

@@ -4,9 +4,10 @@
  * there or lost for whoever waits for it; the moving of bytes is the runner's.
  */
 import { type Digest, parseDigest } from '@shoal/oci';
-import type { AgentMessage, SessionError, TrackerMessageOf } from '@shoal/tracker/client';
+import type { AgentMessage, AgentMessageOf, SessionError, TrackerMessageOf } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
 import { AgentError } from '../errors.ts';
+import type { BlobFile } from '../store/blob-file.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { type SwarmContext, SwarmRunner } from './swarm-runner.ts';
 
@@ -21,7 +22,8 @@ export interface SwarmsOptions {
 
 interface Fetch {
   digest: Digest;
-  jobId: string;
+  /** Jobs that wait for it, one entry a waiter: the first one's right is shown to the tracker. */
+  jobIds: string[];
   request: number;
   promise: Promise<void>;
   resolve(): void;
@@ -51,15 +53,26 @@ export class Swarms {
     return [...this.#runners.values()];
   }
 
-  /** Resolves when the whole blob is verified on disk. Concurrent calls share one fetch. */
-  fetch(digest: Digest, jobId: string): Promise<void> {
-    if (this.#options.store.get(digest)?.complete) return Promise.resolve();
-    const known = this.#fetches.get(digest);
-    if (known !== undefined) return known.promise;
-    const fetch = createFetch(digest, jobId);
-    this.#fetches.set(digest, fetch);
-    this.#join(fetch);
-    return fetch.promise;
+  /**
+   * Resolves when the whole blob is verified on disk. Concurrent calls share one fetch, which goes on
+   * until the last of them has aborted; what is on disk then stays.
+   */
+  async fetch(digest: Digest, jobId: string, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#options.store.get(digest)?.complete) return;
+    const fetch = this.#fetches.get(digest) ?? createFetch(digest);
+    fetch.jobIds.push(jobId);
+    if (!this.#fetches.has(digest)) {
+      this.#fetches.set(digest, fetch);
+      this.#join(fetch);
+    }
+    const aborted = waitForAbort(signal);
+    try {
+      await Promise.race([fetch.promise, aborted.promise]);
+    } finally {
+      aborted.forget();
+      if (signal?.aborted) this.#unwant(fetch, jobId);
+    }
   }
 
   /** Stops waiting for a blob; what is on disk stays. */
@@ -73,9 +86,7 @@ export class Swarms {
   sayAll(): void {
     const { store, send } = this.#options;
     this.#reported.clear();
-    const blobs = store
-      .list()
-      .map(({ digest, size, held, complete }) => ({ digest, size, pieces: held.count, complete }));
+    const blobs = store.list().map(claimOf);
     if (blobs.length > 0) send({ type: 'cached', blobs });
     for (const fetch of this.#fetches.values()) this.#join(fetch);
   }
@@ -91,7 +102,7 @@ export class Swarms {
       const runner = await this.#open(message, this.#options.isSeeder() ? 'seeder' : 'agent');
       this.#options.onNeighbours(message.neighbours);
       this.#reportHave(runner);
-      if (message.request === 0) return;
+      if (message.request === 0 || !this.#fetches.has(digest)) return;
       if (runner.blob.complete) this.#completed(runner);
       else runner.want(message.neighbours);
     } catch (error) {
@@ -111,6 +122,22 @@ export class Swarms {
 
   hashes({ swarm, first, hashes }: TrackerMessageOf<'hashes'>): void {
     this.#runners.get(swarm)?.addHashes(first, Buffer.from(hashes, 'base64'));
+  }
+
+  foreign({ swarm, infoHash, peers }: TrackerMessageOf<'foreign'>): void {
+    this.#runners.get(swarm)?.setForeign(infoHash, peers);
+  }
+
+  /** The swarm of a torrent's info hash, for a client on a host that the tracker knows. */
+  foreignRunner(infoHash: string, host: string): SwarmRunner | undefined {
+    return this.runners.find((runner) => runner.admitsForeign(infoHash, host));
+  }
+
+  /** The hashes a torrent needs, of a blob held whole; empty when this agent cannot. */
+  async sha1({ swarm }: TrackerMessageOf<'sha1'>): Promise<void> {
+    const blob = this.#runners.get(swarm)?.blob;
+    const hashes = blob?.complete ? await blob.sha1OfPieces().catch(() => undefined) : undefined;
+    this.#options.send({ type: 'sha1Hashes', swarm, hashes: hashes?.toString('base64') ?? '' });
   }
 
   ticket({ swarm, ticket }: TrackerMessageOf<'ticket'>): void {
@@ -182,7 +209,21 @@ export class Swarms {
 
   #join(fetch: Fetch): void {
     fetch.request = ++this.#requests;
-    this.#options.send({ type: 'join', request: fetch.request, digest: fetch.digest, jobId: fetch.jobId });
+    const [jobId = ''] = fetch.jobIds;
+    this.#options.send({ type: 'join', request: fetch.request, digest: fetch.digest, jobId });
+  }
+
+  /** When nobody waits any more this host is no leecher: it leaves, and says what it can serve. */
+  #unwant(fetch: Fetch, jobId: string): void {
+    fetch.jobIds.splice(fetch.jobIds.indexOf(jobId), 1);
+    if (fetch.jobIds.length > 0 || this.#fetches.get(fetch.digest) !== fetch) return;
+    this.#fetches.delete(fetch.digest);
+    const runner = this.runnerOf(fetch.digest);
+    if (runner === undefined) return;
+    runner.rest();
+    this.#options.send({ type: 'leave', swarm: runner.swarmId });
+    this.#reported.delete(runner.swarmId);
+    this.#options.send({ type: 'cached', blobs: [claimOf(runner.blob)] });
   }
 
   #reportHave({ swarmId, blob }: SwarmRunner): void {
@@ -194,8 +235,22 @@ export class Swarms {
 
 type OpenFacts = Pick<TrackerMessageOf<'seed'>, 'swarm' | 'digest' | 'size' | 'pieceLength' | 'hashes' | 'ticket'>;
 
-function createFetch(digest: Digest, jobId: string): Fetch {
-  const fetch = { digest, jobId, request: 0 } as Fetch;
+function claimOf({ digest, size, held, complete }: BlobFile): AgentMessageOf<'cached'>['blobs'][number] {
+  return { digest, size, pieces: held.count, complete };
+}
+
+/** Rejects with the signal's reason; `forget` leaves no listener behind. */
+function waitForAbort(signal: AbortSignal | undefined): { promise: Promise<never>; forget(): void } {
+  let onAbort = (): void => {};
+  const promise = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal?.reason);
+  });
+  signal?.addEventListener('abort', onAbort, { once: true });
+  return { promise, forget: () => signal?.removeEventListener('abort', onAbort) };
+}
+
+function createFetch(digest: Digest): Fetch {
+  const fetch = { digest, jobIds: [] as string[], request: 0 } as unknown as Fetch;
   fetch.promise = new Promise((resolve, reject) => Object.assign(fetch, { resolve, reject }));
   fetch.promise.catch(() => {}); // whoever waits gets it; a fetch nobody waits for any more is no crash
   return fetch;

@@ -1,0 +1,205 @@
+import { createTokenBucket } from '@shoal/policy';
+import type { Block } from '@shoal/swarm';
+import type { WireMessage } from '@shoal/wire';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createGate } from '../wait.testkit.ts';
+import type { PeerConnection } from './peer-connection.ts';
+import { type BlockReader, UploadScheduler } from './upload-scheduler.ts';
+
+const BLOCK = 16 * 1024;
+
+/** A connection that takes everything at once, or nothing more while `full`. */
+interface TwinConnection {
+  sent: Block[];
+  said: WireMessage[];
+  closed: string[];
+  full: boolean;
+  ended: boolean;
+  drain(): void;
+}
+
+function twinConnection(): TwinConnection & PeerConnection {
+  const drains: (() => void)[] = [];
+  const twin = {
+    sent: [] as Block[],
+    said: [] as WireMessage[],
+    closed: [] as string[],
+    full: false,
+    ended: false,
+    get canSendBlock() {
+      return !twin.full && !twin.ended;
+    },
+    onceDrained: (then: () => void) => void drains.push(then),
+    sendBlock: (block: Block, _frame: Buffer, done: () => void) => {
+      if (!twin.ended) twin.sent.push(block);
+      done();
+      return !twin.ended;
+    },
+    send: (...messages: WireMessage[]) => void twin.said.push(...messages),
+    close: (reason: string) => void twin.closed.push(reason),
+    drain: () => {
+      twin.full = false;
+      for (const then of drains.splice(0)) then();
+    },
+  };
+  return twin as unknown as TwinConnection & PeerConnection;
+}
+
+const reader: BlockReader = { readBlock: async () => {} };
+
+function blocks(count: number, piece = 0): Block[] {
+  return Array.from({ length: count }, (_, index) => ({ piece, offset: index * BLOCK, length: BLOCK }));
+}
+
+function schedule(bytesPerSecond: number): UploadScheduler {
+  return new UploadScheduler(createTokenBucket(bytesPerSecond, performance.now()), () => performance.now());
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('under a cap', () => {
+  it('peers share it evenly, however much each has asked for, and the cap holds', async () => {
+    const scheduler = schedule(100 * BLOCK);
+    const peers = [twinConnection(), twinConnection(), twinConnection(), twinConnection()];
+    peers.forEach((peer, index) => {
+      for (const block of blocks(100 * (index + 1))) scheduler.add(peer, block, reader);
+    });
+    await vi.advanceTimersByTimeAsync(2000);
+    const sent = peers.map((peer) => peer.sent.length);
+    expect(Math.max(...sent) - Math.min(...sent)).toBeLessThanOrEqual(1);
+    expect(scheduler.sentBytes).toBeGreaterThan(195 * BLOCK);
+    expect(scheduler.sentBytes).toBeLessThanOrEqual(203 * BLOCK);
+  });
+
+  it('the latest peer does not wait behind the queue of the first', async () => {
+    const scheduler = schedule(100 * BLOCK);
+    const [first, latest] = [twinConnection(), twinConnection()];
+    for (const block of blocks(1000)) scheduler.add(first, block, reader);
+    await vi.advanceTimersByTimeAsync(500);
+    scheduler.add(latest, { piece: 1, offset: 0, length: BLOCK }, reader);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(latest.sent).toHaveLength(1);
+  });
+
+  it('of one block in two seconds a block still leaves', async () => {
+    const scheduler = schedule(BLOCK / 2);
+    const peer = twinConnection();
+    for (const block of blocks(3)) scheduler.add(peer, block, reader);
+    await vi.advanceTimersByTimeAsync(2500);
+    expect(peer.sent).toHaveLength(2);
+  });
+
+  it('of zero nothing leaves', async () => {
+    const scheduler = schedule(0);
+    const peer = twinConnection();
+    scheduler.add(peer, blocks(1)[0]!, reader);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(peer.sent).toEqual([]);
+  });
+});
+
+describe('a request', () => {
+  it('that was cancelled is not served', async () => {
+    const scheduler = schedule(100 * BLOCK);
+    const peer = twinConnection();
+    for (const block of blocks(4)) scheduler.add(peer, block, reader);
+    scheduler.cancel(peer, blocks(4)[2]!);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(peer.sent.map(({ offset }) => offset / BLOCK)).toEqual([0, 1, 3]);
+  });
+
+  it('that nobody made can be cancelled without harm', () => {
+    const scheduler = schedule(BLOCK);
+    const peer = twinConnection();
+    scheduler.cancel(peer, blocks(1)[0]!);
+    scheduler.add(peer, blocks(1)[0]!, reader);
+    scheduler.cancel(peer, { piece: 7, offset: 0, length: BLOCK });
+    expect(peer.closed).toEqual([]);
+  });
+
+  it('whose block cannot be read is rejected, and the next one is served', async () => {
+    const scheduler = schedule(Number.POSITIVE_INFINITY);
+    const peer = twinConnection();
+    const broken: BlockReader = {
+      readBlock: async ({ offset }) => {
+        if (offset === 0) throw new Error('EIO');
+      },
+    };
+    // As the runner hands them over: with the effect's own fields.
+    for (const block of blocks(2)) scheduler.add(peer, { type: 'serve', link: 1, ...block } as Block, broken);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(peer.said).toEqual([{ type: 'reject', piece: 0, offset: 0, length: BLOCK }]);
+    expect(peer.sent).toMatchObject([{ offset: BLOCK }]);
+  });
+
+  it('without end closes the peer that makes them, and nobody else', () => {
+    const scheduler = schedule(0);
+    const [greedy, other] = [twinConnection(), twinConnection()];
+    scheduler.add(other, blocks(1)[0]!, reader);
+    for (const block of blocks(4096)) scheduler.add(greedy, block, reader);
+    expect(greedy.closed).toEqual([]);
+    scheduler.add(greedy, blocks(1)[0]!, reader);
+    expect([greedy.closed, other.closed]).toEqual([['requests without end'], []]);
+  });
+});
+
+describe('a peer that does not read', () => {
+  it('is sent no more until it has, and holds up nobody', async () => {
+    const scheduler = schedule(Number.POSITIVE_INFINITY);
+    const [stuck, other] = [twinConnection(), twinConnection()];
+    stuck.full = true;
+    for (const block of blocks(10)) {
+      scheduler.add(stuck, block, reader);
+      scheduler.add(other, block, reader);
+    }
+    await vi.advanceTimersByTimeAsync(100);
+    expect([stuck.sent.length, other.sent.length]).toEqual([0, 10]);
+  });
+
+  it('goes on where it was once it has', async () => {
+    const scheduler = schedule(Number.POSITIVE_INFINITY);
+    const peer = twinConnection();
+    const full: BlockReader = {
+      readBlock: async ({ offset }) => {
+        peer.full = offset === 0;
+      },
+    };
+    for (const block of blocks(10)) scheduler.add(peer, block, full);
+    peer.full = true;
+    await vi.advanceTimersByTimeAsync(100);
+    const before = peer.sent.length;
+    expect(before).toBeLessThan(10);
+    peer.drain();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(peer.sent).toHaveLength(10);
+  });
+});
+
+describe('a peer that goes away', () => {
+  it('in the middle of a read is sent nothing, counts nothing, and the others go on', async () => {
+    const scheduler = schedule(Number.POSITIVE_INFINITY);
+    const gate = createGate();
+    const [dying, other] = [twinConnection(), twinConnection()];
+    for (const block of blocks(5)) scheduler.add(dying, block, { readBlock: () => gate.opened });
+    dying.ended = true;
+    scheduler.remove(dying);
+    gate.open();
+    await vi.advanceTimersByTimeAsync(100);
+    for (const block of blocks(5)) scheduler.add(other, block, reader);
+    await vi.advanceTimersByTimeAsync(100);
+    expect([dying.sent.length, other.sent.length, scheduler.sentBytes]).toEqual([0, 5, 5 * BLOCK]);
+  });
+});
+
+it('after stop nothing leaves and no timer runs', async () => {
+  const scheduler = schedule(BLOCK);
+  const peer = twinConnection();
+  for (const block of blocks(5)) scheduler.add(peer, block, reader);
+  await vi.advanceTimersByTimeAsync(100);
+  const before = peer.sent.length;
+  scheduler.stop();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(peer.sent).toHaveLength(before);
+  expect(vi.getTimerCount()).toBe(0);
+});

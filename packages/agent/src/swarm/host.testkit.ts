@@ -1,0 +1,173 @@
+/** Hosts on loopback with a real peer port, store and workers; a test is their tracker. */
+import { createTokenBucket } from '@shoal/policy';
+import type { Block } from '@shoal/swarm';
+import type { Neighbour } from '@shoal/tracker/client';
+import { PIECE_HEADER_BYTES, type TicketRole, type WireEvent } from '@shoal/wire';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import type { Identity } from '../identity.ts';
+import { newIdentity, SWARM, TRACKER_KEY, ticketFor } from '../peer/peer.testkit.ts';
+import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
+import { openPeerPort, type PeerPort } from '../peer/peer-port.ts';
+import { UploadScheduler } from '../peer/upload-scheduler.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import { createPieceMemory } from '../store/piece-memory.ts';
+import type { PieceWorkers } from '../store/piece-workers.ts';
+import { fill, pieceOf, type TestBlob, temporaryFolder, testStore, testWorkers } from '../store/store.testkit.ts';
+import { DownloadScheduler } from './download-scheduler.ts';
+import { type SwarmContext, SwarmRunner } from './swarm-runner.ts';
+
+export const silent = pino({ level: 'silent' });
+
+export interface TestHost {
+  identity: Identity;
+  peers: PeerPort;
+  store: BlobStore;
+  folder: string;
+  context: SwarmContext;
+  neighbour: Neighbour;
+  /** What the peer port finds by swarm id. */
+  handlers: Map<string, LinkHandler>;
+}
+
+export interface HostOptions {
+  uploadBytesPerSecond?: number;
+  downloadBytesPerSecond?: number;
+  blockBytes?: number;
+  workers?: PieceWorkers;
+  name?: string;
+}
+
+export async function startHost(options: HostOptions = {}): Promise<TestHost> {
+  const { uploadBytesPerSecond = Number.POSITIVE_INFINITY, downloadBytesPerSecond = Number.POSITIVE_INFINITY } =
+    options;
+  const identity = newIdentity();
+  const folder = temporaryFolder();
+  const store = await testStore(folder, options.workers ?? testWorkers());
+  const handlers = new Map<string, LinkHandler>();
+  const peers = await testPort(identity, (swarmId) => handlers.get(swarmId));
+  const now = () => performance.now();
+  const uploads = new UploadScheduler(createTokenBucket(uploadBytesPerSecond, now()), now);
+  const downloads = new DownloadScheduler(createTokenBucket(downloadBytesPerSecond, now()), now);
+  onTestFinished(() => {
+    uploads.stop();
+    downloads.stop();
+  });
+  const context: SwarmContext = {
+    ...{ uploads, downloads, now, memory: createPieceMemory(), random: Math.random },
+    ...{ trackerKey: () => TRACKER_KEY, blockBytes: options.blockBytes ?? 16 * 1024 },
+    dial: (neighbour, handler, onFailed) => peers.dial(neighbour, handler, onFailed),
+  };
+  return {
+    ...{ identity, peers, store, folder, context, handlers },
+    neighbour: neighbourOf(identity, peers, options.name),
+  };
+}
+
+async function testPort(
+  identity: Identity,
+  findHandler: (swarmId: string) => LinkHandler | undefined,
+): Promise<PeerPort> {
+  const peers = await openPeerPort({
+    ...{ identity, findHandler, findForeign: () => undefined },
+    host: '127.0.0.1',
+    port: 0,
+    version: '1.2.3',
+    logger: silent,
+  });
+  onTestFinished(() => peers.close());
+  return peers;
+}
+
+function neighbourOf({ peerId }: Identity, { port }: PeerPort, name = peerId.slice(0, 4)): Neighbour {
+  return { peerId, name, host: '127.0.0.1', port, role: 'agent' };
+}
+
+export interface MemberOptions {
+  holds?: Iterable<number> | 'all';
+  role?: 'seeder' | 'agent';
+  ticketRole?: TicketRole;
+  ticket?: string;
+  /** Knows no piece hashes yet; give them with `addHashes`. */
+  hashless?: boolean;
+}
+
+export interface Member {
+  host: TestHost;
+  runner: SwarmRunner;
+  /** Resolves at completion, rejects when the disk fails. */
+  completed: Promise<void>;
+}
+
+/** The host takes part in the blob's swarm. */
+export async function member(host: TestHost, blob: TestBlob, options: MemberOptions = {}): Promise<Member> {
+  const { holds = [], role = 'agent', hashless = false } = options;
+  const file = hashless
+    ? await host.store.open(blob)
+    : await fill(host.store, blob, holds === 'all' ? undefined : holds);
+  let done: () => void = () => {};
+  let failed: (error: unknown) => void = () => {};
+  const completed = new Promise<void>((resolve, reject) => {
+    done = resolve;
+    failed = reject;
+  });
+  completed.catch(() => {});
+  const ticket =
+    options.ticket ??
+    ticketFor(host.identity, { role: options.ticketRole ?? (role === 'seeder' ? 'seeder' : 'leecher') });
+  const { context } = host;
+  const runner = new SwarmRunner({
+    swarmId: SWARM,
+    blob: file,
+    role,
+    ticket,
+    context,
+    onComplete: done,
+    onFailed: failed,
+  });
+  host.handlers.set(SWARM, runner);
+  onTestFinished(() => runner.stop('test over'));
+  return { host, runner, completed };
+}
+
+/** A serving peer that does what a test tells it: admitted properly, without a store. */
+export interface TwinPeer {
+  neighbour: Neighbour;
+  connections: PeerConnection[];
+  events: WireEvent[];
+}
+
+export interface TwinPeerOptions {
+  pieces: number;
+  onOpen?(connection: PeerConnection): void;
+  onRequest?(connection: PeerConnection, block: Block): void;
+}
+
+export async function twinPeer(options: TwinPeerOptions): Promise<TwinPeer> {
+  const identity = newIdentity();
+  const { onOpen = (connection) => connection.send({ type: 'haveAll' }), onRequest } = options;
+  const handler: LinkHandler = {
+    ...{ swarmId: SWARM, pieceCount: options.pieces, blockBytes: 4 * 1024 * 1024 },
+    ticket: () => ticketFor(identity),
+    trackerKey: () => TRACKER_KEY,
+    onOpen: (connection) => {
+      twin.connections.push(connection);
+      onOpen(connection);
+    },
+    onEvent: (connection, event) => {
+      twin.events.push(event);
+      if (event.type === 'request') onRequest?.(connection, event);
+    },
+    blockTarget: () => undefined,
+    onBlockBytes: () => {},
+    onClosed: (connection) => void twin.connections.splice(twin.connections.indexOf(connection), 1),
+  };
+  const peers = await testPort(identity, () => handler);
+  const twin: TwinPeer = { neighbour: neighbourOf(identity, peers, 'twin'), connections: [], events: [] };
+  return twin;
+}
+
+/** A block as it goes onto the wire; `bytes` of a good blob unless told otherwise. */
+export function frameOf(blob: TestBlob, { piece, offset, length }: Block, bytes = pieceOf(blob, piece)): Buffer {
+  return Buffer.concat([Buffer.alloc(PIECE_HEADER_BYTES), bytes.subarray(offset, offset + length)]);
+}
