@@ -5,6 +5,7 @@
 import { linkSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { formatBytes } from './harness/bytes.mjs';
+import { refuseWhenEnding } from './harness/cleanup.mjs';
 import { judge } from './harness/goals.mjs';
 import { medians, roundedAll } from './harness/median.mjs';
 import { cell, formatTable } from './harness/table.mjs';
@@ -130,6 +131,7 @@ async function runRound({ lane, result, round, say }) {
 
 /** @param {Result} result @param {unknown} error */
 function fail(result, error) {
+  refuseWhenEnding();
   result.failed = error instanceof Error ? error.message : String(error);
 }
 
@@ -172,17 +174,22 @@ function ratio(ours, theirs) {
 
 /** @param {readonly Result[]} results */
 function tableOf(results) {
-  const head = ['', 'MB/s', '×', 'CPU s/GB in', '×', 'CPU s/GB out', '×', 'RSS MB in', 'out', 'first byte s'];
+  const head = ['', 'MB/s', '×', 'CPU s/GB in', '×', 'CPU s/GB out', '×', 'RSS MB in', 'out', 'first byte s', 'note'];
   const shoal = results.find(({ row }) => row === 'shoal')?.median;
   const rows = results.map(({ peer, missing, failed, median: found }) => {
-    if (missing !== undefined) return [peer, `missing: ${missing}`];
-    if (found === undefined) return [peer, `failed: ${failed?.split('\n')[0]}`];
+    const note = missing === undefined ? failed?.split('\n')[0] : `missing: ${missing}`;
+    if (found === undefined) return [peer, ...Array.from({ length: head.length - 2 }, () => '-'), note ?? ''];
     const against = (/** @type {string} */ name) => cell(ratio(shoal?.[name], found[name]), 2);
     return [
       ...[peer, cell(found.MBs, 0), against('MBs')],
       ...[cell(found.receiveCpuPerGB, 2), against('receiveCpuPerGB')],
       ...[cell(found.sendCpuPerGB, 2), against('sendCpuPerGB')],
-      ...[cell(found.receiverPeakRssMB, 0), cell(found.senderPeakRssMB, 0), cell(found.secondsToFirstByte, 2)],
+      ...[
+        cell(found.receiverPeakRssMB, 0),
+        cell(found.senderPeakRssMB, 0),
+        cell(found.secondsToFirstByte, 2),
+        note ?? '',
+      ],
     ];
   });
   return formatTable(head, rows);

@@ -94,8 +94,11 @@ function report(error) {
   const isKnown = error instanceof UsageError || error instanceof BenchError;
   const text = error instanceof Error ? (isKnown ? error.message : error.stack) : String(error);
   process.stderr.write(`bench: ${text}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode ??= error instanceof UsageError ? 2 : 1;
 }
 
+// A reader that went away (`| head`) must not end us before what we started has ended.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 cleanUpOnSignals();
 await main().catch(report).finally(cleanUpAll);
+process.exit();

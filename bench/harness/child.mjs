@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { cleanUpAfter } from './cleanup.mjs';
+import { cleanUpAfter, refuseWhenEnding } from './cleanup.mjs';
 
 /**
  * @typedef {{ event: string, [key: string]: any }} ChildEvent
@@ -28,6 +28,7 @@ const START_TIMEOUT_MS = 120_000;
  * @returns {Child}
  */
 export function startChild(command, args, { isForeign = false } = {}) {
+  refuseWhenEnding();
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const mailbox = createMailbox();
   const name = [command, ...args].slice(0, 3).join(' ');

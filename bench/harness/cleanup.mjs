@@ -2,34 +2,39 @@
  * What a bench started or made, and its end: also after a failure, Ctrl-C or SIGTERM. Knows nothing of what it cleans up.
  */
 
-/** @typedef {() => void | Promise<void>} Cleanup */
+import { BenchError } from './errors.mjs';
+
+/** @typedef {() => Promise<void>} Cleanup */
 
 /** @type {Set<Cleanup>} */
 const pending = new Set();
-/** @type {Promise<void> | undefined} */
-let running;
+let ending = false;
 
-/** Runs once, last in first out; the function returned runs it now instead. @param {Cleanup} cleanup @returns {() => Promise<void>} */
-export function cleanUpAfter(cleanup) {
-  pending.add(cleanup);
-  return async () => {
-    if (pending.delete(cleanup)) await cleanup();
+/**
+ * Runs once, last in first out; the function returned runs it now. Either way the end waits for it.
+ * @param {() => void | Promise<void>} action
+ * @returns {Cleanup}
+ */
+export function cleanUpAfter(action) {
+  /** @type {Promise<void> | undefined} */
+  let running;
+  const cleanup = () => {
+    running ??= (async () => action())().finally(() => pending.delete(cleanup));
+    return running;
   };
+  pending.add(cleanup);
+  return cleanup;
+}
+
+/** Once the end has begun nothing new may start: nobody would wait for its end. Throws then. */
+export function refuseWhenEnding() {
+  if (ending) throw new BenchError('interrupted');
 }
 
 /** Goes on when one fails; says so. */
-export function cleanUpAll() {
-  running ??= runAll().finally(() => {
-    running = undefined;
-  });
-  return running;
-}
-
-async function runAll() {
-  for (;;) {
-    const last = [...pending].at(-1);
-    if (last === undefined) return;
-    pending.delete(last);
+export async function cleanUpAll() {
+  ending = true;
+  for (let last = [...pending].at(-1); last !== undefined; last = [...pending].at(-1)) {
     try {
       await last();
     } catch (error) {
@@ -39,13 +44,13 @@ async function runAll() {
 }
 
 export function cleanUpOnSignals() {
-  for (const [signal, code] of /** @type {const} */ ([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ])) {
-    process.once(signal, () => {
-      void cleanUpAll().finally(() => process.exit(code));
+  const exitCodes = /** @type {const} */ ({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 });
+  for (const [signal, code] of Object.entries(exitCodes)) {
+    process.on(signal, () => {
+      // A second Ctrl-C must not leave half of it behind.
+      if (ending) return;
+      process.exitCode = code;
+      void cleanUpAll().finally(() => process.exit());
     });
   }
 }

@@ -17,10 +17,10 @@ const SETTLE_MS = 60_000;
  * @typedef {{ site: import('./site.mjs').Site, senders: AgentProcess[] }} Stage
  */
 
-/** Seeder → one agent: one connection. `receiverFolder`: where receivers keep what they get. @param {Ground} ground */
+/** Seeder → one agent: one connection. @param {Ground} ground */
 export function createSeederStage(ground) {
   return createStage(async () => {
-    const site = await openSite({ folder: path.join(ground.folder, 'shoal'), source: { layout: ground.layout } });
+    const site = await openGroundSite(ground, 'shoal');
     const seeder = await site.startAgents({ names: ['seeder'], role: 'seeder' });
     // Somebody must want the blob before the seeder reads it.
     const first = await site.startAgents({ names: ['first'] });
@@ -33,7 +33,7 @@ export function createSeederStage(ground) {
 /** Four agents that have it → one agent; no seeder. @param {Ground} ground */
 export function createAgentsStage(ground) {
   return createStage(async () => {
-    const site = await openSite({ folder: path.join(ground.folder, 'shoal-4'), source: { layout: ground.layout } });
+    const site = await openGroundSite(ground, 'shoal-4');
     const seeder = await site.startAgents({ names: ['seeder'], role: 'seeder' });
     const names = ['sender-1', 'sender-2', 'sender-3', 'sender-4'];
     const senders = await Promise.all(names.map((name) => site.startAgents({ names: [name] })));
@@ -41,6 +41,11 @@ export function createAgentsStage(ground) {
     await seeder.stop();
     return { site, senders };
   });
+}
+
+/** @param {Ground} ground @param {string} name */
+function openGroundSite({ folder, layout, transferTimeoutMs }, name) {
+  return openSite({ folder: path.join(folder, name), source: { layout }, jobTimeoutMs: transferTimeoutMs });
 }
 
 /** Lanes may share a stage: the first one that starts opens it. @param {() => Promise<Stage>} open */

@@ -7,10 +7,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTrackerClient } from '@shoal/tracker/client';
 import { startChild } from '../harness/child.mjs';
-import { cleanUpAfter } from '../harness/cleanup.mjs';
 import { removeFolder } from '../harness/workplace.mjs';
 import { REFERENCE } from './one-layer-image.mjs';
 
+const DEFAULT_JOB_TIMEOUT_MS = 30 * 60_000;
 const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
 
 /**
@@ -31,14 +31,13 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @typedef {Awaited<ReturnType<typeof openSite>>} Site
  */
 
-/** @param {{ folder: string, source: Source }} options */
-export async function openSite({ folder, source }) {
+/** @param {{ folder: string, source: Source, jobTimeoutMs?: number }} options */
+export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIMEOUT_MS }) {
   await mkdir(folder, { recursive: true });
   const argument = JSON.stringify({ dataDir: path.join(folder, 'tracker'), source });
   const tracker = startChild(process.execPath, [path.join(PROGRAMS, 'shoal-tracker.mjs'), argument]);
   const { url, token } = await tracker.next('ready');
   const client = createTrackerClient({ url, token });
-  const closeClient = cleanUpAfter(() => client.close());
 
   /** @param {string} name @param {'agent' | 'seeder'} role */
   const tokenFor = async (name, role) => {
@@ -75,7 +74,7 @@ export async function openSite({ folder, source }) {
     /** @param {string} name of an agent that is not started yet */
     dataDirOf: (name) => path.join(folder, name),
     /** Resolves when every one of these hosts has the image, verified; throws why not. @param {readonly string[]} hosts */
-    distribute: (hosts) => distribute(client, hosts),
+    distribute: (hosts) => distribute({ client, timeoutMs: jobTimeoutMs }, hosts),
     /** Starts a job and comes back at once. @param {readonly string[]} hosts */
     begin: async (hosts) => (await client.createJob({ images: [REFERENCE], hosts: [...hosts] })).id,
     /** @param {string} jobId */
@@ -83,18 +82,24 @@ export async function openSite({ folder, source }) {
     /** @param {string} jobId */
     cancel: (jobId) => client.cancelJob(jobId),
     stop: async () => {
-      await closeClient();
+      await client.close();
       await tracker.stop();
     },
   };
 }
 
-/** @param {import('@shoal/tracker/client').TrackerClient} client @param {readonly string[]} hosts */
-async function distribute(client, hosts) {
+/** @param {{ client: import('@shoal/tracker/client').TrackerClient, timeoutMs: number }} site @param {readonly string[]} hosts */
+async function distribute({ client, timeoutMs }, hosts) {
   let job = await client.createJob({ images: [REFERENCE], hosts: [...hosts] });
   if (job.hosts.length !== hosts.length) throw new Error(`the job has ${job.hosts.length} hosts, not ${hosts.length}`);
-  for await (const view of client.watchJob(job.id)) job = view;
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    for await (const view of client.watchJob(job.id, { signal })) job = view;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
   if (job.state === 'done') return;
   const reasons = job.hosts.map(({ name, state, error }) => `${name} ${state}${error ? `: ${error.text}` : ''}`);
-  throw new Error(`the job ended as ${job.state}: ${reasons.join(', ')}`);
+  const what = signal.aborted ? `did not end within ${timeoutMs / 1000} s` : `ended as ${job.state}`;
+  throw new Error(`the job ${what}: ${reasons.join(', ')}`);
 }
