@@ -13,6 +13,7 @@ export const CLI_ERRORS = {
   BAD_CONFIG: { text: 'the settings are refused', exitCode: EXIT.wrongUsage, retryable: false },
   NO_TOKEN: { text: 'no token for the tracker', exitCode: EXIT.wrongUsage, retryable: false },
   UNREADABLE_FILE: { text: 'a file cannot be read', exitCode: EXIT.failed, retryable: false },
+  UNWRITABLE_FILE: { text: 'a file cannot be written', exitCode: EXIT.failed, retryable: false },
   NO_TRACKER_DATA: { text: "there is no tracker's data", exitCode: EXIT.failed, retryable: false },
   UNKNOWN_TOKEN: { text: 'no token has this id', exitCode: EXIT.failed, retryable: false },
   CANNOT_START: { text: 'the daemon cannot start here', exitCode: EXIT.failed, retryable: false },

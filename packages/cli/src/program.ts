@@ -15,6 +15,7 @@ import { prewarmCommand } from './verbs/prewarm.ts';
 import { pullCommand } from './verbs/pull.ts';
 import { statusCommand } from './verbs/status.ts';
 import { tokenCommand } from './verbs/token.ts';
+import { torrentCommand } from './verbs/torrent.ts';
 import { trackerCommand } from './verbs/tracker.ts';
 import { versionCommand } from './verbs/version.ts';
 import { shoalVersion } from './version.ts';
@@ -30,6 +31,7 @@ const VERBS = [
   hostsCommand,
   statusCommand,
   tokenCommand,
+  torrentCommand,
   configCommand,
   versionCommand,
 ];

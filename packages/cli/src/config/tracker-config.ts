@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
-import { choice, flag, hostName, path, port, rate, section } from './leaf.ts';
+import { choice, flag, hostName, httpUrl, path, port, rate, section } from './leaf.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -40,6 +40,12 @@ function trackerSchema(host: HostDefaults) {
     insecure: flag('plain HTTP: tokens and image names travel in the clear; for tests and closed networks').default(
       false,
     ),
+    foreignPeers: flag(
+      'torrents for BitTorrent clients that are no agents (aria2, transmission, webtorrent): "shoal torrent" makes them',
+    ).default(false),
+    publicUrl: httpUrl("the tracker's address in torrents and answers", {
+      defaultText: 'the one it was asked under',
+    }).optional(),
     registries: registriesKey('registries with an account, a CA or a place of their own; others are read anonymously'),
     seeder: section('the embedded seeder of `shoal tracker --seeder`', {
       dataDir: path('folder', "the seeder's blobs and key", { defaultText: 'the folder seeder in dataDir' }).optional(),

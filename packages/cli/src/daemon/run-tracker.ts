@@ -48,10 +48,11 @@ function readTls({ tls }: TrackerConfig): Parts['tls'] {
 }
 
 async function openTracker({ config, logger, openSource, tls }: Parts): Promise<Tracker> {
-  const { dataDir, listen, insecure } = config;
+  const { dataDir, listen, insecure, foreignPeers, publicUrl } = config;
   try {
     return await createTracker({
       ...{ dataDir, host: listen.host, port: listen.port, insecure, openSource, logger },
+      ...{ foreignPeers, publicUrl },
       tls: tls && { cert: tls.cert, key: tls.key },
       version: shoalVersion(),
     });
