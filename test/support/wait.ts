@@ -2,9 +2,9 @@
 
 const LOOK_EVERY_MS = 20;
 
-/** Resolves with the first answer that is neither undefined nor false; `what` is named when time is up. */
+/** Resolves with the first answer that is neither undefined nor false; `what` is named, or asked, when time is up. */
 export async function waitFor<T>(
-  what: string,
+  what: string | (() => string),
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   timeoutMs = 30_000,
 ): Promise<T> {
@@ -12,7 +12,7 @@ export async function waitFor<T>(
   for (;;) {
     const answer = await condition();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${typeof what === 'string' ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }

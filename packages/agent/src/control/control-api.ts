@@ -3,7 +3,7 @@
  * SIGTERM. On loopback, behind a token file that only this account can read.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AgentStatus } from '../agent-status.ts';
@@ -26,7 +26,9 @@ export const CONTROL_TOKEN_FILE = 'control.token';
 
 export async function openControlApi(options: ControlApiOptions): Promise<ControlApi> {
   const token = randomBytes(32).toString('base64url');
-  await writeFile(join(options.dataDir, CONTROL_TOKEN_FILE), token, { mode: 0o600 });
+  const path = join(options.dataDir, CONTROL_TOKEN_FILE);
+  await rm(path, { force: true }); // an old file would keep its own mode
+  await writeFile(path, token, { mode: 0o600 });
   const app = fastify({ forceCloseConnections: true });
   requireToken(app, token);
   app.get('/v1/status', () => options.status());

@@ -30,7 +30,8 @@ export interface Seeding {
 }
 
 export function createSeeding({ swarms, memory, downloads, logger, send, openSource }: SeedingOptions): Seeding {
-  const reading = new Set<string>();
+  /** Swarms whose blob is being read, with the bytes the tracker was last told of. */
+  const reading = new Map<string, number>();
   const abort = new AbortController();
   let originBytes = 0;
 
@@ -43,8 +44,12 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     const onBytes = (bytes: number): void => {
       originBytes += bytes;
     };
+    const say = (said: AgentMessage): void => {
+      if (said.type === 'publish') reading.set(swarm, said.originBytes);
+      send(said);
+    };
     try {
-      await readOrigin({ runner, source, seed, memory, downloads, send, onBytes, signal: abort.signal });
+      await readOrigin({ runner, source, seed, memory, downloads, send: say, onBytes, signal: abort.signal });
     } catch (error) {
       if (toSessionError(error).code === 'DIGEST_MISMATCH') await swarms.drop(runner);
       throw error;
@@ -65,21 +70,29 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     send({ type: 'seedFailed', swarm: message.swarm, error: failure });
   };
 
+  /** Ordered again in the middle: a lost session may have eaten hashes, and later ones need those before them. */
+  const publishAgain = ({ swarmId, blob }: SwarmRunner, toldBytes: number): void => {
+    const hashes = blob.hashes.toString('base64');
+    if (hashes !== '') send({ type: 'publish', swarm: swarmId, first: 0, hashes, originBytes: toldBytes });
+  };
+
   return {
     get originBytes() {
       return originBytes;
     },
     async seed(message) {
-      if (reading.has(message.swarm)) return;
-      reading.add(message.swarm);
-      const done = (): boolean => reading.delete(message.swarm);
+      const { swarm } = message;
+      const toldBytes = reading.get(swarm);
+      if (toldBytes === undefined) reading.set(swarm, 0);
+      const done = (): boolean => reading.delete(swarm);
       try {
         const runner = await swarms.seed(message);
+        if (toldBytes !== undefined) return publishAgain(runner, toldBytes);
         void read(message, runner)
           .catch((error) => failed(message, error))
           .finally(done);
       } catch (error) {
-        done();
+        if (toldBytes === undefined) done();
         failed(message, error);
       }
     },

@@ -142,10 +142,10 @@ describe('a piece', () => {
     const prototype = Object.getPrototypeOf(handle) as FileHandle;
     await handle.close();
     const datasync = prototype.datasync;
-    const flushes: number[] = [];
+    const flushed: number[] = [];
     const spy = vi.spyOn(prototype, 'datasync').mockImplementation(async function (this: FileHandle) {
-      flushes.push(this.fd);
-      await gate.opened;
+      flushed.push((await this.stat()).ino);
+      if (flushed.length === 1) await gate.opened;
       return datasync.call(this);
     });
     onTestFinished(() => {
@@ -155,7 +155,8 @@ describe('a piece', () => {
     const blob = blobOf(PIECE);
     const store = await testStore(folder);
     await fill(store, blob);
-    await until('the flush of the data', () => flushes.length > 0);
+    await until('the first flush', () => flushed.length > 0);
+    expect(flushed).toEqual([statSync(dataPath(folder, blob.digest)).ino]);
     expect(existsSync(mapPath(dataPath(folder, blob.digest)))).toBe(false);
     gate.open();
     await heldOnDisk(folder, blob, 1);

@@ -1,5 +1,5 @@
 /** Real folders, real workers and made-up blobs for tests of what stands on the store. */
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,12 +34,10 @@ export function blobOf(size: number, { mark = 'a', pieceLength = PIECE } = {}): 
   return { digest: digestOf(bytes), size, pieceLength, bytes, hashes, pieces };
 }
 
-/** No two 32 byte words alike, the same on every run. */
+/** Looks random, the same on every run. */
 function bytesOf(size: number, mark: string): Buffer {
-  const words = Array.from({ length: Math.ceil(size / 32) }, (_, index) =>
-    createHash('sha256').update(`${mark} ${index}`).digest(),
-  );
-  return Buffer.concat(words).subarray(0, size);
+  const key = createHash('sha256').update(mark).digest().subarray(0, 16);
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(size));
 }
 
 export function pieceOf(blob: TestBlob, piece: number): Buffer {
@@ -58,13 +56,21 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+let common: PieceWorkers | undefined;
+
+/** For all tests of a file; they end with it. */
+function commonWorkers(): PieceWorkers {
+  common ??= startPieceWorkers(2);
+  return common;
+}
+
 export function testWorkers(count = 2): PieceWorkers {
   const workers = startPieceWorkers(count);
   onTestFinished(() => workers.stop());
   return workers;
 }
 
-export async function testStore(folder = temporaryFolder(), workers = testWorkers()): Promise<BlobStore> {
+export async function testStore(folder = temporaryFolder(), workers = commonWorkers()): Promise<BlobStore> {
   const store = await openBlobStore(folder, workers);
   onTestFinished(() => store.close());
   return store;
@@ -108,13 +114,12 @@ export async function contentOf(file: BlobFile): Promise<Buffer> {
 
 /** Real workers whose tasks a test may hold back or let fail; `before` is awaited in front of each. */
 export function workersWith(before: (task: PieceTask) => Promise<void> | void): PieceWorkers {
-  const workers = testWorkers();
   return {
     run: async (task) => {
       await before(task);
-      return workers.run(task);
+      return commonWorkers().run(task);
     },
-    stop: () => workers.stop(),
+    stop: async () => {},
   };
 }
 

@@ -4,7 +4,7 @@ import type { Block } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
 import { PIECE_HEADER_BYTES, type TicketRole, type WireEvent } from '@shoal/wire';
 import { pino } from 'pino';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Identity } from '../identity.ts';
 import { newIdentity, SWARM, TRACKER_KEY, ticketFor } from '../peer/peer.testkit.ts';
 import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
@@ -13,7 +13,7 @@ import { UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { createPieceMemory } from '../store/piece-memory.ts';
 import type { PieceWorkers } from '../store/piece-workers.ts';
-import { fill, pieceOf, type TestBlob, temporaryFolder, testStore, testWorkers } from '../store/store.testkit.ts';
+import { contentOf, fill, pieceOf, type TestBlob, temporaryFolder, testStore } from '../store/store.testkit.ts';
 import { DownloadScheduler } from './download-scheduler.ts';
 import { type SwarmContext, SwarmRunner } from './swarm-runner.ts';
 
@@ -43,7 +43,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     options;
   const identity = newIdentity();
   const folder = temporaryFolder();
-  const store = await testStore(folder, options.workers ?? testWorkers());
+  const store = await testStore(folder, options.workers);
   const handlers = new Map<string, LinkHandler>();
   const peers = await testPort(identity, (swarmId) => handlers.get(swarmId));
   const now = () => performance.now();
@@ -170,4 +170,18 @@ export async function twinPeer(options: TwinPeerOptions): Promise<TwinPeer> {
 /** A block as it goes onto the wire; `bytes` of a good blob unless told otherwise. */
 export function frameOf(blob: TestBlob, { piece, offset, length }: Block, bytes = pieceOf(blob, piece)): Buffer {
   return Buffer.concat([Buffer.alloc(PIECE_HEADER_BYTES), bytes.subarray(offset, offset + length)]);
+}
+
+export async function expectWhole({ runner, completed }: Member, blob: TestBlob): Promise<void> {
+  await completed;
+  expect((await contentOf(runner.blob)).equals(blob.bytes)).toBe(true);
+}
+
+export function bytesFrom({ runner }: Member, host: { identity: { peerId: string } }): number {
+  return runner.receivedFrom.get(host.identity.peerId) ?? 0;
+}
+
+/** Answers every request with the good block. */
+export function serve(blob: TestBlob): (connection: PeerConnection, block: Block) => void {
+  return (connection, block) => void connection.sendBlock(block, frameOf(blob, block), () => {});
 }
