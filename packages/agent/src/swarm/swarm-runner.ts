@@ -13,6 +13,8 @@ import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
 import type { DownloadClient, DownloadScheduler } from './download-scheduler.ts';
+import { IncomingBlocks } from './incoming-blocks.ts';
+import { type LinkEffect, messagesOf } from './link-messages.ts';
 
 /** What all swarms of an agent share. */
 export interface SwarmContext {
@@ -44,27 +46,6 @@ export interface ForeignPeer {
   port: number;
 }
 
-/** A piece on its way in. */
-interface Receiving {
-  memory: SharedArrayBuffer;
-  bytes: Uint8Array;
-  /** Connections that may still read a block into this memory. */
-  writers: number;
-}
-
-/** The block that is just coming in on a connection. */
-interface Incoming {
-  piece: number;
-  offset: number;
-  length: number;
-  /** Bytes of it that are there. */
-  at: number;
-  /** Undefined: nobody waits for it, its bytes are dropped. */
-  into: Receiving | undefined;
-}
-
-type LinkEffect = Extract<SwarmEffect, { link: number }>;
-
 const WAKE_MS = 100;
 
 export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
@@ -81,8 +62,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly #options: SwarmRunnerOptions;
   readonly #swarm: Swarm;
   readonly #links = new Map<number, PeerConnection>();
-  readonly #receiving = new Map<number, Receiving>();
-  readonly #incoming = new Map<number, Incoming>();
+  readonly #incoming: IncomingBlocks;
   readonly #timer: NodeJS.Timeout;
   #ticket: string;
   #wanted = false;
@@ -97,6 +77,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#ticket = options.ticket;
     this.#context = context;
     const { size, pieceLength, held } = blob;
+    this.#incoming = new IncomingBlocks(context.memory, pieceLength);
     this.#swarm = new Swarm({ size, pieceLength, role, held, random: context.random });
     this.#timer = setInterval(() => this.#wake(), WAKE_MS);
     this.#handle({ type: 'hashesKnown', count: blob.hashCount });
@@ -221,7 +202,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
 
   onClosed(connection: PeerConnection): void {
     if (!this.#links.delete(connection.id)) return;
-    this.#forgetIncoming(connection.id);
+    this.#incoming.end(connection.id);
     this.#context.uploads.remove(connection);
     this.#handle({ type: 'disconnected', link: connection.id });
   }
@@ -264,34 +245,27 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 
   blockTarget({ id }: PeerConnection): Uint8Array | undefined {
-    const incoming = this.#incoming.get(id);
-    if (incoming?.into === undefined || !this.#isCurrent(incoming)) return undefined;
-    const { into, offset, at, length } = incoming;
-    return into.bytes.subarray(offset + at, offset + length);
+    return this.#incoming.target(id);
   }
 
   onBlockBytes(connection: PeerConnection, bytes: number, last: boolean): void {
     const link = connection.id;
-    const incoming = this.#incoming.get(link);
+    const arrived = this.#incoming.advance(link, bytes);
     const peerId = connection.peer?.peerId;
-    if (incoming === undefined || peerId === undefined) return;
-    incoming.at += bytes;
+    if (arrived === undefined || peerId === undefined) return;
     this.receivedFrom.set(peerId, (this.receivedFrom.get(peerId) ?? 0) + bytes);
-    const isCurrent = this.#isCurrent(incoming);
-    if (!isCurrent) this.wastedBytes += bytes;
+    if (!arrived.counts) this.wastedBytes += bytes;
     if (!last) return;
-    this.#forgetIncoming(link);
-    const { piece, offset, length } = incoming;
-    if (isCurrent) this.#handle({ type: 'blockReceived', link, piece, offset, length });
+    this.#incoming.end(link);
+    if (arrived.counts) this.#handle({ type: 'blockReceived', link, ...arrived.block });
     this.#context.downloads.poke(this);
   }
 
   #blockStart(connection: PeerConnection, { piece, offset, length }: Block): void {
-    const verdict = this.#swarm.judge(connection.id, { piece, offset, length });
+    const block = { piece, offset, length };
+    const verdict = this.#swarm.judge(connection.id, block);
     if (verdict === 'unrequested') return connection.close('unrequested block');
-    const into = verdict === 'store' ? this.#receivingOf(piece) : undefined;
-    if (into !== undefined) into.writers++;
-    this.#incoming.set(connection.id, { piece, offset, length, at: 0, into });
+    this.#incoming.start(connection.id, block, verdict === 'store');
   }
 
   #blockData(connection: PeerConnection, bytes: Uint8Array, last: boolean): void {
@@ -299,34 +273,9 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.onBlockBytes(connection, bytes.length, last);
   }
 
-  /** The piece may have been finished by another peer meanwhile; its memory is then not ours to count. */
-  #isCurrent({ piece, into }: Incoming): boolean {
-    return into !== undefined && this.#receiving.get(piece) === into;
-  }
-
-  #forgetIncoming(link: number): void {
-    const incoming = this.#incoming.get(link);
-    this.#incoming.delete(link);
-    if (incoming?.into === undefined) return;
-    incoming.into.writers--;
-    if (incoming.into.writers === 0 && !this.#isCurrent(incoming)) this.#context.memory.give(incoming.into.memory);
-  }
-
-  #receivingOf(piece: number): Receiving {
-    let receiving = this.#receiving.get(piece);
-    if (receiving === undefined) {
-      const memory = this.#context.memory.take(this.blob.pieceLength);
-      receiving = { memory, bytes: new Uint8Array(memory), writers: 0 };
-      this.#receiving.set(piece, receiving);
-    }
-    return receiving;
-  }
-
   async #verify(piece: number): Promise<void> {
-    const receiving = this.#receiving.get(piece);
-    if (receiving === undefined) return;
-    this.#receiving.delete(piece);
-    const memory = this.#takeOver(receiving);
+    const memory = this.#incoming.takePiece(piece);
+    if (memory === undefined) return;
     try {
       const ok = await this.blob.storePiece(piece, memory);
       this.#handle({ type: 'pieceVerified', piece, ok });
@@ -338,14 +287,6 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     }
     this.#context.memory.give(memory);
     this.#context.downloads.poke(this);
-  }
-
-  /** In endgame a second peer may be in the middle of a block: it keeps the memory, the worker gets a copy. */
-  #takeOver({ memory, bytes, writers }: Receiving): SharedArrayBuffer {
-    if (writers === 0) return memory;
-    const copy = this.#context.memory.take(this.blob.pieceLength);
-    new Uint8Array(copy).set(bytes);
-    return copy;
   }
 
   #wake(): void {
@@ -377,7 +318,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     if (effect.type === 'serve') return this.#context.uploads.add(connection, effect, this);
     if (effect.type === 'close') return connection.close(effect.reason);
     const messages = outbox.get(connection) ?? [];
-    messages.push(...messagesOf(effect, connection));
+    messages.push(...messagesOf(effect, connection.peer));
     outbox.set(connection, messages);
   }
 
@@ -397,20 +338,6 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#context.downloads.remove(this);
     this.#options.onComplete();
   }
-}
-
-function messagesOf(effect: Exclude<LinkEffect, { type: 'serve' | 'close' }>, { peer }: PeerConnection): WireMessage[] {
-  if (effect.type === 'announce') return [{ type: 'have', piece: effect.piece }];
-  const knowsFast = peer?.foreign === undefined || peer.foreign.fast;
-  if (effect.type === 'announceSet') return setMessages(effect.pieces, knowsFast);
-  const { type, piece, offset, length } = effect;
-  return type === 'reject' && !knowsFast ? [] : [{ type, piece, offset, length }];
-}
-
-/** Without BEP 6 an empty set is said by saying nothing. */
-function setMessages(pieces: PieceSet, knowsFast: boolean): WireMessage[] {
-  if (pieces.count === 0) return knowsFast ? [{ type: 'haveNone' }] : [];
-  return pieces.complete && knowsFast ? [{ type: 'haveAll' }] : [{ type: 'bitfield', bits: pieces.bits }];
 }
 
 /** Candidates to dial are told apart by port, too. */
