@@ -106,6 +106,7 @@ function sourceOf(error: unknown): ErrorSource {
 
 /** The tracker passes a registry's error on under its code; some codes exist on both sides, with another status. */
 function isRegistryAnswer({ code, status }: TrackerApiError): boolean {
+  if (code === 'BAD_ARCHIVE' || code === 'BAD_LAYOUT') return false; // a file on the tracker's own disk
   const registryRow = Object.entries(REGISTRY_ERRORS).find(([name]) => name === code)?.[1];
   const trackerRow = Object.entries(TRACKER_ERRORS).find(([name]) => name === code)?.[1];
   return registryRow?.httpStatus === status && trackerRow?.status !== status;

@@ -120,7 +120,10 @@ async function* readOnce(settings: RegistrySettings, read: BlobRead, origin: Ori
     if (fresh.length > 0) yield fresh;
   }
   if (at < blob.size) {
-    throw new RegistryError('CUT', `${subject}: the answer ended after ${at} of ${blob.size} bytes.`);
+    throw new RegistryError(
+      'CUT',
+      `${subject}: the answer ended after ${at} of ${blob.size} bytes. Try again: what came is kept.`,
+    );
   }
 }
 

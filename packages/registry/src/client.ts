@@ -85,9 +85,14 @@ async function getWithLogin(
   const answer = await get(sent);
   // A 401 of a host we were redirected to is not the registry's: our login is none of its business.
   if (answer.status !== 401 || answer.elsewhere) return { answer, sent };
-  answer.discard();
   const refusal = { challenge: answer.headers['www-authenticate'] ?? '', sent };
-  const better = await orAbort(login.afterRefusal(scope, refusal), signal);
+  const better = await orAbort(login.afterRefusal(scope, refusal), signal).catch((error: unknown) => {
+    answer.discard();
+    throw error;
+  });
+  // No better login: the answer is the registry's last word, and its words are worth reading.
+  if (better === undefined) return { answer, sent };
+  answer.discard();
   return { answer: await get(better), sent: better };
 }
 

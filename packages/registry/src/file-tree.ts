@@ -2,7 +2,7 @@
  * Files by slash-separated path, whether they stand in a folder or inside a tar: what the readers of layouts and
  * archives work on. Decides how bytes are read and how a failure is worded, not what the files mean.
  */
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { abortedError, RegistryError } from './errors.ts';
 
 export interface FileTree {
@@ -13,7 +13,15 @@ export interface FileTree {
   sizeOf(path: string): Promise<number | undefined>;
   /** Bytes `start ≤ at < end`; throws `badCode` when the file is shorter. */
   read(path: string, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** False when what lies at the path is another than when it was opened. */
+  isCurrent(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** Changes when a file is replaced or written. */
+export async function fileMark(path: string): Promise<string> {
+  const mark = await stat(path).catch(() => undefined);
+  return mark === undefined ? '' : [mark.ino, mark.size, mark.mtimeMs].join(' ');
 }
 
 export interface ByteRange {

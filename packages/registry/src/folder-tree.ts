@@ -3,9 +3,10 @@
  */
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { badTree, type FileTree, readRange, systemCode } from './file-tree.ts';
+import { badTree, type FileTree, fileMark, readRange, systemCode } from './file-tree.ts';
 
-export function createFolderTree(folder: string): FileTree {
+export async function createFolderTree(folder: string): Promise<FileTree> {
+  const mark = await fileMark(join(folder, 'index.json'));
   const tree = { name: folder, badCode: 'BAD_LAYOUT' } as const;
   let closed = false;
   const pathOf = (path: string) => join(folder, ...path.split('/'));
@@ -30,6 +31,7 @@ export function createFolderTree(folder: string): FileTree {
         await handle.close();
       }
     },
+    isCurrent: async () => (await fileMark(join(folder, 'index.json'))) === mark,
     async close() {
       closed = true;
     },

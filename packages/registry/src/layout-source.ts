@@ -11,7 +11,7 @@ const MAX_MARKER_BYTES = 64 * 1024;
 
 /** Throws BAD_LAYOUT. Its blobs are looked for when they are read. */
 export async function openLayoutSource(folder: string): Promise<ImageSource> {
-  const tree = createFolderTree(folder);
+  const tree = await createFolderTree(folder);
   const marker = await readWhole(tree, 'oci-layout', MAX_MARKER_BYTES);
   if (marker === undefined) throw badTree(tree, 'is no OCI image layout: there is no file oci-layout in it.');
   if (!/"imageLayoutVersion"\s*:\s*"1\./.test(marker.toString('utf8'))) {

@@ -58,6 +58,7 @@ export function createLocalSource(tree: FileTree, { images, madeManifests, blobP
     manifest: (_repository: string, digest: Digest, signal?: AbortSignal) => manifest(digest, undefined, signal),
     readBlob: (_repository: string, blob: Descriptor, options?: ReadBlobOptions) =>
       readLocalBlob(tree, { blob, path: isDigest(blob.digest) ? pathOf(blob.digest) : '' }, options),
+    isCurrent: () => tree.isCurrent(),
     close: () => tree.close(),
   };
 }

@@ -4,7 +4,6 @@
  * Does not send the request itself; asks the token service through the function it is given.
  */
 
-import { loginAdvice } from './answers.ts';
 import { parseChallenges } from './challenge.ts';
 import { RegistryError } from './errors.ts';
 
@@ -19,8 +18,8 @@ export interface LoginSettings {
 export interface Login {
   /** What to send now, as far as is known without being asked. */
   authorizationFor(scope: string): Promise<string | undefined>;
-  /** What to send after a 401 with this `WWW-Authenticate`; throws UNAUTHORIZED when there is nothing better. */
-  afterRefusal(scope: string, refusal: { challenge: string; sent: string | undefined }): Promise<string>;
+  /** What to send after a 401 with this `WWW-Authenticate`; undefined when there is nothing better. */
+  afterRefusal(scope: string, refusal: { challenge: string; sent: string | undefined }): Promise<string | undefined>;
   /** Every text that must not be shown. */
   secrets(): string[];
 }
@@ -95,11 +94,7 @@ export function createLogin(settings: LoginSettings): Login {
           status: 401,
         });
       }
-      if (basic === undefined || sent === basic) {
-        throw new RegistryError('UNAUTHORIZED', `${settings.host}: ${loginAdvice(basic !== undefined)}`, {
-          status: 401,
-        });
-      }
+      if (basic === undefined || sent === basic) return undefined;
       usesBasic = true;
       return basic;
     },

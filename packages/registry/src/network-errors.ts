@@ -36,7 +36,11 @@ export function networkError(cause: unknown, { url, phase, signal }: NetworkCont
   }
   if (phase === 'body') {
     const how = code === 'UND_ERR_BODY_TIMEOUT' ? 'fell silent' : `was cut (${code})`;
-    return new RegistryError('CUT', `${where}: the connection ${how} in the middle of the answer.`, { cause });
+    return new RegistryError(
+      'CUT',
+      `${where}: the connection ${how} in the middle of the answer. Try again: what came is kept.`,
+      { cause },
+    );
   }
   if (CERTIFICATE_CODES.has(code)) {
     return new RegistryError(

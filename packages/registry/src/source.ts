@@ -33,6 +33,9 @@ export interface ImageSource {
    */
   readBlob(repository: string, blob: Descriptor, options?: ReadBlobOptions): AsyncIterable<Uint8Array>;
 
+  /** Whether it still shows what is there: a file or folder may have been replaced. A registry always does. */
+  isCurrent?(): Promise<boolean>;
+
   /** Ends what is under way with ABORTED and frees connections and files. */
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { RegistryError } from './errors.ts';
-import { badTree, type FileTree, readRange, systemCode } from './file-tree.ts';
+import { badTree, type FileTree, fileMark, readRange, systemCode } from './file-tree.ts';
 import {
   parseLongName,
   parsePaxRecords,
@@ -37,19 +37,24 @@ export async function openTarTree(file: string): Promise<TarTree> {
     throw badTree(tree, `cannot be read (${systemCode(cause)}).`, cause);
   });
   try {
+    const mark = await fileMark(file);
     const entries = await walk({ handle, file, fileBytes: (await handle.stat()).size });
-    return treeOver(handle, { file, entries });
+    return treeOver(handle, { file, entries, mark });
   } catch (error) {
     await handle.close();
     throw error instanceof RegistryError ? error : badTree(tree, `cannot be read (${systemCode(error)}).`, error);
   }
 }
 
-function treeOver(handle: FileHandle, { file, entries }: { file: string; entries: Map<string, TarEntry> }): TarTree {
+function treeOver(
+  handle: FileHandle,
+  { file, entries, mark }: { file: string; entries: Map<string, TarEntry>; mark: string },
+): TarTree {
   const tree = { name: file, badCode: 'BAD_ARCHIVE' } as const;
   let closing: Promise<void> | undefined;
   return {
     ...tree,
+    isCurrent: async () => (await fileMark(file)) === mark,
     somePaths: () => [...entries.keys()].slice(0, 5),
     sizeOf: async (path) => find(entries, path)?.size,
     async *read(path, { start, end }, signal) {

@@ -3,9 +3,12 @@
  * over, and reports how far it is. A job that is sent again goes on where it is. Decides the order
  * of images (one load at a time) and how many blobs are fetched at once.
  */
+
+import { parseDigest } from '@shoal/oci';
 import type { AgentMessage, ImageReport, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
+import { EngineError } from '../engine/index.ts';
 import { AgentError, toSessionError } from '../errors.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { Swarms } from '../swarm/swarms.ts';
@@ -100,6 +103,7 @@ export class JobRunner {
       if (signal.aborted) return;
       run.report.state = 'failed';
       run.report.error = toSessionError(error);
+      await this.#forgetRotten(error);
       logger.error(
         { event: 'image failed', jobId: job.id, code: run.report.error.code, untrusted: run.report.error.text },
         'image failed',
@@ -107,6 +111,12 @@ export class JobRunner {
     }
     this.#measure(run);
     this.#send(job);
+  }
+
+  /** Bytes that were right when they came and are wrong as they leave: the next job fetches them anew. */
+  async #forgetRotten(error: unknown): Promise<void> {
+    if (!(error instanceof EngineError) || error.code !== 'BLOB_DIGEST_MISMATCH' || error.digest === undefined) return;
+    await this.#options.swarms.forget(parseDigest(error.digest));
   }
 
   async #fetch(job: Job, run: ImageRun, image: ParsedImage): Promise<void> {

@@ -107,6 +107,12 @@ export class BlobFile implements BlobFacts {
     return this.hashCount;
   }
 
+  /** Whether known hashes are others than these. */
+  contradicts(first: number, hashes: Uint8Array): boolean {
+    const known = this.#hashes.subarray(first * HASH_BYTES, first * HASH_BYTES + hashes.length);
+    return !known.equals(hashes.subarray(0, known.length));
+  }
+
   bytesHeld(): number {
     let bytes = this.held.count * this.pieceLength;
     const last = this.held.length - 1;

@@ -120,8 +120,24 @@ export class Swarms {
     this.#runners.get(message.swarm)?.addNeighbours(message.neighbours);
   }
 
-  hashes({ swarm, first, hashes }: TrackerMessageOf<'hashes'>): void {
-    this.#runners.get(swarm)?.addHashes(first, Buffer.from(hashes, 'base64'));
+  /** Pieces with other hashes are of a reading that was retracted while this host was away: the blob is begun anew. */
+  async hashes({ swarm, first, hashes }: TrackerMessageOf<'hashes'>): Promise<void> {
+    const runner = this.#runners.get(swarm);
+    if (runner === undefined) return;
+    const bytes = Buffer.from(hashes, 'base64');
+    if (!runner.blob.contradicts(first, bytes)) return runner.addHashes(first, bytes);
+    await this.forget(runner.blob.digest);
+    const fetch = this.#fetches.get(runner.blob.digest);
+    if (fetch !== undefined) this.#join(fetch);
+  }
+
+  /** The bytes on disk are wrong, whoever said otherwise: the tracker learns that they are not here any more. */
+  async forget(digest: Digest): Promise<void> {
+    const runner = this.runnerOf(digest);
+    if (runner === undefined) return this.#options.store.remove(digest);
+    await this.drop(runner);
+    this.#reported.delete(runner.swarmId);
+    this.#options.send({ type: 'leave', swarm: runner.swarmId });
   }
 
   foreign({ swarm, infoHash, peers }: TrackerMessageOf<'foreign'>): void {
@@ -144,7 +160,7 @@ export class Swarms {
     this.#runners.get(swarm)?.setTicket(ticket);
   }
 
-  /** The registry's bytes were wrong: nobody keeps the blob. */
+  /** The tracker gave the blob up. Only wrong bytes are thrown away; what was verified of others stays. */
   async retract({ swarm, digest: text, error }: TrackerMessageOf<'retract'>): Promise<void> {
     const digest = parseDigest(text);
     this.#options.logger.warn(
@@ -153,7 +169,7 @@ export class Swarms {
     );
     this.#runners.get(swarm)?.stop('retracted');
     this.#runners.delete(swarm);
-    await this.#options.store.remove(digest);
+    if (WRONG_BYTES.has(error.code)) await this.#options.store.remove(digest);
     this.abandon(digest, fromTracker(error));
   }
 
@@ -177,9 +193,10 @@ export class Swarms {
   async #open(facts: OpenFacts, role: 'seeder' | 'agent'): Promise<SwarmRunner> {
     const { store, context } = this.#options;
     const digest = parseDigest(facts.digest);
+    const hashes = Buffer.from(facts.hashes, 'base64');
+    if (store.get(digest)?.contradicts(0, hashes)) await this.forget(digest);
     const blob = await store.open({ digest, size: facts.size, pieceLength: facts.pieceLength });
     const known = this.#runners.get(facts.swarm);
-    const hashes = Buffer.from(facts.hashes, 'base64');
     if (known !== undefined) {
       known.setTicket(facts.ticket);
       known.addHashes(0, hashes);
@@ -232,6 +249,9 @@ export class Swarms {
     this.#options.send({ type: 'have', swarm: swarmId, pieces: blob.held.count, complete: blob.complete });
   }
 }
+
+/** The codes with which the tracker retracts bytes that are wrong for everybody. */
+const WRONG_BYTES: ReadonlySet<string> = new Set(['DIGEST_MISMATCH', 'HASH_CONFLICT']);
 
 type OpenFacts = Pick<TrackerMessageOf<'seed'>, 'swarm' | 'digest' | 'size' | 'pieceLength' | 'hashes' | 'ticket'>;
 

@@ -12,7 +12,7 @@ export interface StartPlace {
 /** Returns the error as it is when it already says what to do. */
 export function startError(error: unknown, { dataDir, address, portKey }: StartPlace): unknown {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE')
+  if (code === 'EADDRINUSE' || (code === 'PORT_IN_USE' && message.includes(address)))
     return new CliError('PORT_IN_USE', `${address} is taken by another program; set ${portKey} to a free port.`, {
       cause: error,
     });

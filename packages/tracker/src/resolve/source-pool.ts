@@ -12,9 +12,11 @@ export interface SourcePool {
 export function createSourcePool(openSource: OpenSource): SourcePool {
   const sources = new Map<string, Promise<ImageSource>>();
   return {
-    open(registryHost) {
-      const known = sources.get(registryHost);
-      if (known) return known;
+    async open(registryHost) {
+      const known = await sources.get(registryHost);
+      if (known !== undefined && (await known.isCurrent?.()) !== false) return known;
+      if (known !== undefined) sources.delete(registryHost);
+      void known?.close();
       const opening = openSource(registryHost);
       sources.set(registryHost, opening);
       opening.catch(() => sources.delete(registryHost));

@@ -86,10 +86,11 @@ export function createSeeding(deps: SeedingDeps): SeedingDesk {
       swarm.seeding.failures = 0;
       swarm.seeding.lastFailure = undefined;
     },
-    failed(swarm, peerId, error) {
+    failed(swarm, peerId, failure) {
       const { seeding } = swarm;
       if (seeding.peerId !== peerId) return;
       dismiss(swarm, peerId);
+      const error = { ...failure, text: `the seeder ${presence.get(peerId)?.name ?? ''}: ${failure.text}` };
       const delayMs = RETRY_DELAYS_MS[seeding.failures];
       if (!error.retryable || delayMs === undefined) return deps.giveUp(swarm, error);
       seeding.failures++;
@@ -105,7 +106,7 @@ export function createSeeding(deps: SeedingDeps): SeedingDesk {
       ensure(swarm);
     },
     warningOf(swarm) {
-      if (swarm.seeding.lastFailure) return `the seeder tries again: ${swarm.seeding.lastFailure.text}`;
+      if (swarm.seeding.lastFailure) return `trying again: ${swarm.seeding.lastFailure.text}`;
       return needsSeeder(swarm) ? NO_SEEDER : undefined;
     },
   };
