@@ -24,6 +24,7 @@ export const TEST_PROGRAMS = [
   { command: 'docker-registry', package: 'docker-registry' },
   { command: 'skopeo', package: 'skopeo' },
   { command: 'aria2c', package: 'aria2' },
+  { command: 'transmission-cli', package: 'transmission-cli' },
   // Runs alone in an image: must not need a loader.
   { command: 'busybox', package: 'busybox-static', isStatic: true },
   { command: 'ip', package: 'iproute2' },

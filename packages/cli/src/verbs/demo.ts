@@ -1,7 +1,7 @@
 /** `shoal demo`: the main job on embedded defaults; what `npm start` runs. */
 import { readFileSync } from 'node:fs';
 import { parseRate } from '@shoal/policy';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { describeSummary } from '../demo/demo-summary.ts';
 import { runDemo } from '../demo/run-demo.ts';
 
@@ -14,17 +14,19 @@ interface DemoFlags {
   json: boolean;
 }
 
+/** So slow that there is something to see. */
+const DEFAULT_CAP = '60 MB/s';
+
 export function demoCommand(): Command {
   return new Command('demo')
     .description('distribute an image to a fleet of agents on this machine, and show it')
     .option('--agents <number>', 'how many agents', parseAgents, 5)
     .option('--image <reference>', 'an image of a registry; default: one made of files of this machine')
     .option('--registry <url>', 'where that registry answers, e.g. http://127.0.0.1:5000')
-    .option(
-      '--cap <rate>',
-      'cap on upload and download of every host, the seeder too, or "unlimited"',
-      parseCap,
-      parseRate('60 MB/s'),
+    .addOption(
+      new Option('--cap <rate>', 'cap on upload and download of every host, the seeder too, or "unlimited"')
+        .argParser(parseCap)
+        .default(parseRate(DEFAULT_CAP), DEFAULT_CAP),
     )
     .option('--keep', 'keep the folder with image, archives and log', false)
     .option('--json', 'the summary as one object on the last line of stdout', false)
