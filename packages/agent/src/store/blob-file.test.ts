@@ -263,28 +263,47 @@ describe('after a crash', () => {
     expect(statSync(file.path).size).toBe(blob.size);
   });
 
-  it('a blob that was opened again is unclean from the start: the next crash finds no map that says clean', async () => {
-    const blob = blobOf(2 * PIECE);
+  it('finds no map that says clean of a half blob that was opened again; a whole one stays clean', async () => {
+    const [half, whole] = [blobOf(2 * PIECE), blobOf(3 * PIECE)];
+    const folder = temporaryFolder();
+    const store = await testStore(folder);
+    await fill(store, half, [0]);
+    await fill(store, whole);
+    await store.close();
+    await testStore(folder);
+    expect(mapOnDisk(folder, half.digest)?.clean).toBe(false);
+    expect(mapOnDisk(folder, whole.digest)?.clean).toBe(true);
+  });
+});
+
+describe('after a stop in order', () => {
+  async function stopped(size: number) {
+    const blob = blobOf(size);
     const folder = temporaryFolder();
     const store = await testStore(folder);
     await fill(store, blob);
     await store.close();
-    expect(mapOnDisk(folder, blob.digest)?.clean).toBe(true);
-    await testStore(folder);
-    expect(mapOnDisk(folder, blob.digest)?.clean).toBe(false);
-  });
-});
+    return { blob, folder };
+  }
 
-it('after a stop in order nothing is hashed again', async () => {
-  const blob = blobOf(2 * PIECE);
-  const folder = temporaryFolder();
-  const store = await testStore(folder);
-  await fill(store, blob);
-  await store.close();
-  const checks: number[] = [];
-  const workers = workersWith((task) => void (task.kind === 'check' && checks.push(task.position)));
-  expect((await testStore(folder, workers)).get(blob.digest)?.complete).toBe(true);
-  expect(checks).toEqual([]);
+  it('only a sample of the pieces is hashed again', async () => {
+    const { blob, folder } = await stopped(64 * PIECE);
+    const checks: number[] = [];
+    const workers = workersWith((task) => void (task.kind === 'check' && checks.push(task.position)));
+    expect((await testStore(folder, workers)).get(blob.digest)?.complete).toBe(true);
+    expect(checks.length).toBe(8);
+  });
+
+  it('a bad piece in the sample has all of them hashed again', async () => {
+    const { blob, folder } = await stopped(32 * PIECE);
+    const path = dataPath(folder, blob.digest);
+    const bytes = readFileSync(path);
+    for (const piece of [0, 3]) bytes.fill(0xee, piece * PIECE, (piece + 1) * PIECE);
+    writeFileSync(path, bytes);
+    const file = (await testStore(folder)).get(blob.digest) as BlobFile;
+    expect(file.held.count).toBe(30);
+    expect([file.held.has(0), file.held.has(3)]).toEqual([false, false]);
+  });
 });
 
 it('hashes are appended in order: overlaps count once, a gap is ignored', async () => {
