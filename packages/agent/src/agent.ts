@@ -21,6 +21,7 @@ import { createMessageRouter } from './session/message-router.ts';
 import { createSeeding } from './session/seeding.ts';
 import { createSessionState } from './session/session-state.ts';
 import { createStatus } from './session/status.ts';
+import { createBackgroundCheck } from './store/background-check.ts';
 import { openBlobStore } from './store/blob-store.ts';
 import { createPieceMemory } from './store/piece-memory.ts';
 import { startPieceWorkers } from './store/piece-workers.ts';
@@ -84,12 +85,24 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   let session: Session | undefined;
   const send: Session['send'] = (message) => session?.send(message);
 
+  const check = createBackgroundCheck({
+    onWrong(blob) {
+      logger.error(
+        { event: 'blob wrong', digest: blob.digest },
+        'a blob in the cache is not what its digest says; it is dropped',
+      );
+      void swarms.forget(blob.digest);
+    },
+  });
   const swarms: Swarms = new Swarms({
     store,
     logger,
     send,
     isSeeder: () => state.role === 'seeder',
     onNeighbours: (neighbours) => state.addNames(neighbours),
+    onComplete: (blob) => {
+      if (options.exit.kind === 'cache') check.add(blob); // an exit computes the digest itself
+    },
     context: {
       trackerKey: () => importRawPublicKey(state.trackerKeyRaw),
       uploads,
@@ -111,7 +124,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const peerName = (peerId: string) => state.nameOf(peerId);
   const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
-  for (const part of [downloads, uploads, swarms, seeding, jobs]) closers.add(part, () => part.stop());
+  for (const part of [check, downloads, uploads, swarms, seeding, jobs]) closers.add(part, () => part.stop());
   const status = createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers });
 
   const stopped = createStopped(closers, logger);

@@ -78,7 +78,7 @@ describe('against bittorrent-protocol', () => {
       handshake: { m: { shoal_auth: 1 }, v: 'other 1.0', reqq: 250, p: 6881 },
     });
     const heard = theirs('extended');
-    const shoal = { block: 131_072, nonce: new Uint8Array(32).fill(1), ticket: 'a.b' };
+    const shoal = { protocol: 1, block: 131_072, nonce: new Uint8Array(32).fill(1), ticket: 'a.b' };
     const handshake = encodeExtendedHandshake({ m: { shoal_auth: 5 }, v: 'Shoal 0.1.0', shoal });
     say(encodeMessage({ type: 'extended', id: 0, payload: handshake }));
     const [name, info] = (await heard) as ['handshake', { shoal: { block: number; nonce: Uint8Array } }];

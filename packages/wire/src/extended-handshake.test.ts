@@ -14,7 +14,7 @@ const OURS = {
   v: 'Shoal 0.1.0',
   reqq: 500,
   p: 7610,
-  shoal: { block: 262_144, nonce: new Uint8Array(32).fill(7), ticket: 'abc.def' },
+  shoal: { protocol: 1, block: 262_144, nonce: new Uint8Array(32).fill(7), ticket: 'abc.def' },
 } satisfies ExtendedHandshake;
 
 const REFUSED = { ok: false, reason: 'bad extended handshake' };
@@ -59,12 +59,19 @@ describe('extended handshake', () => {
   });
 
   it.each([
+    ['a protocol below 1', { ...OURS.shoal, protocol: 0 }],
     ['a block below 16 KiB', { ...OURS.shoal, block: 16_383 }],
     ['a block above 4 MiB', { ...OURS.shoal, block: 2 ** 22 + 1 }],
     ['a nonce of another length', { ...OURS.shoal, nonce: new Uint8Array(31) }],
     ['a ticket without end', { ...OURS.shoal, ticket: 'x'.repeat(2049) }],
   ])('refuses %s', (_what, shoal) => {
     expect(decodeExtendedHandshake(encodeExtendedHandshake({ ...OURS, shoal }))).toEqual(REFUSED);
+  });
+
+  it('talks to a newer agent: what it does not know of it is passed over', () => {
+    const newer = { ...OURS.shoal, protocol: 7 };
+    const bytes = encodeBencoding({ ...OURS, shoal: { ...newer, zstd: 1, extra: { a: 'b' } } });
+    expect(decodeExtendedHandshake(bytes)).toEqual({ ok: true, handshake: { ...OURS, shoal: newer } });
   });
 
   it('takes nothing from a prototype that came over the wire', () => {

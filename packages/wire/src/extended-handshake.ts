@@ -18,7 +18,13 @@ export const MAX_TICKET_CHARS = 2048;
 const MAX_VERSION_BYTES = 100;
 const MAX_EXTENSIONS = 64;
 
+/** What this code speaks. Two sides go by the smaller number; unknown keys are passed over, so old and new agents talk. */
+export const SHOAL_PROTOCOL = 1;
+const MAX_PROTOCOL = 65_535;
+
 export interface ShoalHandshake {
+  /** The newest protocol this side speaks. */
+  protocol: number;
   /** Largest block this side takes, in bytes. */
   block: number;
   nonce: Uint8Array;
@@ -90,10 +96,12 @@ function readShoal(value: Bencoded | undefined): ShoalHandshake | undefined {
   const block = own(value, 'block');
   const nonce = own(value, 'nonce');
   const ticket = own(value, 'ticket');
+  const protocol = own(value, 'protocol');
+  if (!isIntegerWithin(protocol, 1, MAX_PROTOCOL)) return undefined;
   if (!isIntegerWithin(block, MIN_BLOCK_BYTES, MAX_BLOCK_BYTES)) return undefined;
   if (!(nonce instanceof Uint8Array) || nonce.length !== NONCE_BYTES) return undefined;
   if (!(ticket instanceof Uint8Array) || ticket.length > MAX_TICKET_CHARS) return undefined;
-  return { block, nonce, ticket: Buffer.from(ticket).toString('latin1') };
+  return { protocol, block, nonce, ticket: Buffer.from(ticket).toString('latin1') };
 }
 
 /** Not through the prototype: `__proto__` is a key like any other to whoever wrote the bytes. */

@@ -24,6 +24,7 @@ export {
   NONCE_BYTES,
   SHOAL_AUTH,
   SHOAL_AUTH_ID,
+  SHOAL_PROTOCOL,
   type ShoalHandshake,
 } from './extended-handshake.ts';
 export type { DecoderLimits } from './frame-rules.ts';

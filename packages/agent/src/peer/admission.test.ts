@@ -31,6 +31,7 @@ describe('two agents with tickets of the tracker', () => {
       ticketRole: 'seeder',
       swarmId: SWARM,
       blockBytes: 131_072,
+      protocol: 1,
     });
     expect(other.admitted).toMatchObject({ peerId: identity.peerId, ticketRole: 'leecher' });
   });
@@ -145,7 +146,7 @@ describe('a peer is refused', () => {
 
   it('when it dials with a good ticket and shows no shoal_auth', () => {
     const identity = newIdentity();
-    const shoal = { block: 16_384, nonce: Buffer.alloc(32), ticket: ticketFor(identity) };
+    const shoal = { protocol: 1, block: 16_384, nonce: Buffer.alloc(32), ticket: ticketFor(identity) };
     expect(greeted((side) => side.receive(extended({ m: {}, shoal })))).toBe('not a Shoal agent');
     expect(greeted((side) => side.receive(extended({ m: { [SHOAL_AUTH]: 0 }, shoal })))).toBe('not a Shoal agent');
   });

@@ -14,6 +14,8 @@ import {
   NONCE_BYTES,
   SHOAL_AUTH,
   SHOAL_AUTH_ID,
+  SHOAL_PROTOCOL,
+  type ShoalHandshake,
   signProof,
   type TicketClaims,
   verifyProof,
@@ -48,6 +50,8 @@ export interface AdmittedPeer {
   swarmId: string;
   /** The smaller of both sides' largest block, bytes. */
   blockBytes: number;
+  /** The smaller of both sides' newest protocol; there is one so far. */
+  protocol: number;
   /** A BitTorrent client that is no agent: known by its host and the secret info hash, chokes, takes 16 KiB. */
   foreign?: { fast: boolean };
 }
@@ -72,8 +76,7 @@ export type AdmissionStep = { send: Buffer[]; admitted?: AdmittedPeer; refused?:
 
 interface Claimed {
   claims: TicketClaims;
-  nonce: Uint8Array;
-  blockBytes: number;
+  shoal: ShoalHandshake;
 }
 
 export class Admission {
@@ -115,7 +118,7 @@ export class Admission {
     if (event.peerId === identity.peerId) return refuse('connected to itself');
     if (!event.extensions) return refuse('no extension protocol');
     const swarm = this.#swarm as SwarmCredentials;
-    const shoal = { block: swarm.blockBytes, nonce: this.#nonce, ticket: swarm.ticket() };
+    const shoal = { protocol: SHOAL_PROTOCOL, block: swarm.blockBytes, nonce: this.#nonce, ticket: swarm.ticket() };
     const payload = encodeExtendedHandshake({ m: { [SHOAL_AUTH]: SHOAL_AUTH_ID }, v: `Shoal ${version}`, shoal });
     send.push(encodeMessage({ type: 'extended', id: EXTENDED_HANDSHAKE_ID, payload }));
     return { send };
@@ -135,7 +138,7 @@ export class Admission {
     if (!verdict.ok) return refuse(`ticket: ${verdict.reason}`);
     const { peerId } = this.#remote as HandshakeEvent;
     if (verdict.claims.agent !== peerId) return refuse('ticket of another peer');
-    this.#claimed = { claims: verdict.claims, nonce: shoal.nonce, blockBytes: shoal.block };
+    this.#claimed = { claims: verdict.claims, shoal };
     const { identity } = this.#options;
     const proof = signProof(
       {
@@ -150,14 +153,14 @@ export class Admission {
     return { send: [encodeMessage({ type: 'extended', id: proofId, payload: proof })] };
   }
 
-  #proof(signature: Uint8Array, { claims, nonce, blockBytes }: Claimed): AdmissionStep {
+  #proof(signature: Uint8Array, { claims, shoal }: Claimed): AdmissionStep {
     const swarm = this.#swarm as SwarmCredentials;
     const { identity } = this.#options;
     const fields = {
       swarm: swarm.swarmId,
       proverPeerId: claims.agent,
       verifierPeerId: identity.peerId,
-      proverNonce: nonce,
+      proverNonce: shoal.nonce,
       verifierNonce: this.#nonce,
     };
     const key = importRawPublicKey(Buffer.from(claims.key, 'base64url'));
@@ -166,7 +169,8 @@ export class Admission {
       peerId: claims.agent,
       ticketRole: claims.role,
       swarmId: swarm.swarmId,
-      blockBytes: Math.min(blockBytes, swarm.blockBytes),
+      blockBytes: Math.min(shoal.block, swarm.blockBytes),
+      protocol: Math.min(shoal.protocol, SHOAL_PROTOCOL),
     };
     return { send: [], admitted };
   }

@@ -196,7 +196,14 @@ export class PeerConnection {
     if (this.direction === 'in') this.#socket.write(encodeHandshake({ infoHash, peerId: identity.peerId }));
     const peerId = foreignPeerId(this.remoteHost);
     const swarmId = this.#handler?.swarmId ?? '';
-    this.#admitted({ peerId, swarmId, ticketRole: 'leecher', blockBytes: MIN_BLOCK_BYTES, foreign: { fast } });
+    this.#admitted({
+      peerId,
+      swarmId,
+      ticketRole: 'leecher',
+      blockBytes: MIN_BLOCK_BYTES,
+      protocol: 0,
+      foreign: { fast },
+    });
   }
 
   #admitted(peer: AdmittedPeer): void {

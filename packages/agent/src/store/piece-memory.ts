@@ -5,6 +5,8 @@ const FREE_KEPT = 32;
 export interface PieceMemory {
   take(pieceLength: number): SharedArrayBuffer;
   give(memory: SharedArrayBuffer): void;
+  /** Nothing is being received: lets go of what is kept. */
+  trim(): void;
 }
 
 export function createPieceMemory(): PieceMemory {
@@ -16,5 +18,6 @@ export function createPieceMemory(): PieceMemory {
       if (kept.length < FREE_KEPT) kept.push(memory);
       free.set(memory.byteLength, kept);
     },
+    trim: () => free.clear(),
   };
 }

@@ -215,6 +215,7 @@ it('memory of pieces is recycled: what is taken is given back', async () => {
   const counted: TestHost['context'] = {
     ...sink.context,
     memory: {
+      trim: () => pool.trim(),
       take(length) {
         const memory = pool.take(length);
         expect(out.has(memory)).toBe(false);

@@ -18,6 +18,8 @@ export interface SwarmsOptions {
   send(message: AgentMessage): void;
   isSeeder(): boolean;
   onNeighbours(names: Iterable<{ peerId: string; name: string }>): void;
+  /** A blob came in whole from peers. */
+  onComplete(blob: BlobFile): void;
 }
 
 interface Fetch {
@@ -219,9 +221,11 @@ export class Swarms {
   #completed(runner: SwarmRunner): void {
     const { digest } = runner.blob;
     this.#reportHave(runner);
+    if (runner.role === 'agent') this.#options.onComplete(runner.blob);
     this.#options.logger.info({ event: 'blob complete', digest, bytes: runner.blob.size }, 'blob complete');
     this.#fetches.get(digest)?.resolve();
     this.#fetches.delete(digest);
+    if (this.#fetches.size === 0) this.#options.context.memory.trim();
   }
 
   #join(fetch: Fetch): void {
