@@ -140,15 +140,19 @@ export class PeerConnection {
   }
 
   /**
-   * `frame` has `PIECE_HEADER_BYTES` free in front of the block's bytes; `done`: it may be used again.
+   * `frame` has `PIECE_HEADER_BYTES` free in front of each block's bytes; `done`: it may be used again.
    * False when the connection has ended meanwhile.
    */
-  sendBlock(block: Block, frame: Buffer, done: () => void): boolean {
+  sendRun(run: readonly Block[], frame: Buffer, done: () => void): boolean {
     if (this.#ended) {
       done();
       return false;
     }
-    encodePieceHeader(block).copy(frame, 0, 0, PIECE_HEADER_BYTES);
+    let at = 0;
+    for (const block of run) {
+      encodePieceHeader(block).copy(frame, at);
+      at += PIECE_HEADER_BYTES + block.length;
+    }
     this.#socket.write(frame, done);
     return true;
   }

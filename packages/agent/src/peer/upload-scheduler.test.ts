@@ -11,6 +11,8 @@ const BLOCK = 16 * 1024;
 /** A connection that takes everything at once, or nothing more while `full`. */
 interface TwinConnection {
   sent: Block[];
+  /** Length of each write. */
+  frames: number[];
   said: WireMessage[];
   closed: string[];
   full: boolean;
@@ -22,6 +24,7 @@ function twinConnection(): TwinConnection & PeerConnection {
   const drains: (() => void)[] = [];
   const twin = {
     sent: [] as Block[],
+    frames: [] as number[],
     said: [] as WireMessage[],
     closed: [] as string[],
     full: false,
@@ -30,8 +33,9 @@ function twinConnection(): TwinConnection & PeerConnection {
       return !twin.full && !twin.ended;
     },
     onceDrained: (then: () => void) => void drains.push(then),
-    sendBlock: (block: Block, _frame: Buffer, done: () => void) => {
-      if (!twin.ended) twin.sent.push(block);
+    sendRun: (run: readonly Block[], frame: Buffer, done: () => void) => {
+      if (!twin.ended) twin.sent.push(...run);
+      if (!twin.ended) twin.frames.push(frame.length);
       done();
       return !twin.ended;
     },
@@ -45,10 +49,11 @@ function twinConnection(): TwinConnection & PeerConnection {
   return twin as unknown as TwinConnection & PeerConnection;
 }
 
-const reader: BlockReader = { readBlock: async () => {} };
+const reader: BlockReader = { readRun: async () => {} };
 
+/** Every other block of a piece, so that none follows another. */
 function blocks(count: number, piece = 0): Block[] {
-  return Array.from({ length: count }, (_, index) => ({ piece, offset: index * BLOCK, length: BLOCK }));
+  return Array.from({ length: count }, (_, index) => ({ piece, offset: 2 * index * BLOCK, length: BLOCK }));
 }
 
 function schedule(bytesPerSecond: number): UploadScheduler {
@@ -106,7 +111,7 @@ describe('a request', () => {
     for (const block of blocks(4)) scheduler.add(peer, block, reader);
     scheduler.cancel(peer, blocks(4)[2]!);
     await vi.advanceTimersByTimeAsync(1000);
-    expect(peer.sent.map(({ offset }) => offset / BLOCK)).toEqual([0, 1, 3]);
+    expect(peer.sent.map(({ offset }) => offset / (2 * BLOCK))).toEqual([0, 1, 3]);
   });
 
   it('that nobody made can be cancelled without harm', () => {
@@ -122,7 +127,7 @@ describe('a request', () => {
     const scheduler = schedule(Number.POSITIVE_INFINITY);
     const peer = twinConnection();
     const broken: BlockReader = {
-      readBlock: async ({ offset }) => {
+      readRun: async ([{ offset } = { offset: 0 }]) => {
         if (offset === 0) throw new Error('EIO');
       },
     };
@@ -130,7 +135,7 @@ describe('a request', () => {
     for (const block of blocks(2)) scheduler.add(peer, { type: 'serve', link: 1, ...block } as Block, broken);
     await vi.advanceTimersByTimeAsync(100);
     expect(peer.said).toEqual([{ type: 'reject', piece: 0, offset: 0, length: BLOCK }]);
-    expect(peer.sent).toMatchObject([{ offset: BLOCK }]);
+    expect(peer.sent).toMatchObject([{ offset: 2 * BLOCK }]);
   });
 
   it('without end closes the peer that makes them, and nobody else', () => {
@@ -161,7 +166,7 @@ describe('a peer that does not read', () => {
     const scheduler = schedule(Number.POSITIVE_INFINITY);
     const peer = twinConnection();
     const full: BlockReader = {
-      readBlock: async ({ offset }) => {
+      readRun: async ([{ offset } = { offset: 0 }]) => {
         peer.full = offset === 0;
       },
     };
@@ -181,7 +186,7 @@ describe('a peer that goes away', () => {
     const scheduler = schedule(Number.POSITIVE_INFINITY);
     const gate = createGate();
     const [dying, other] = [twinConnection(), twinConnection()];
-    for (const block of blocks(5)) scheduler.add(dying, block, { readBlock: () => gate.opened });
+    for (const block of blocks(5)) scheduler.add(dying, block, { readRun: () => gate.opened });
     dying.ended = true;
     scheduler.remove(dying);
     gate.open();
@@ -202,4 +207,27 @@ it('after stop nothing leaves and no timer runs', async () => {
   await vi.advanceTimersByTimeAsync(10_000);
   expect(peer.sent).toHaveLength(before);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('small blocks that follow each other are read and written together, up to 256 KiB', async () => {
+  const scheduler = schedule(Number.POSITIVE_INFINITY);
+  const connection = twinConnection();
+  const reads: number[] = [];
+  const gate = createGate();
+  const gated: BlockReader = {
+    readRun: async (run, targets) => {
+      reads.push(run.length);
+      expect(targets.map(({ length }) => length)).toEqual(run.map(({ length }) => length));
+      await gate.opened;
+    },
+  };
+  // The first three are read ahead one by one; the rest gathers meanwhile.
+  for (let index = 0; index < 23; index++)
+    scheduler.add(connection, { piece: 0, offset: index * BLOCK, length: BLOCK }, gated);
+  gate.open();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(reads).toEqual([1, 1, 1, 16, 4]);
+  expect(connection.frames).toContain(16 * (BLOCK + 13));
+  expect(connection.sent.length).toBe(23);
+  scheduler.stop();
 });

@@ -10,7 +10,8 @@ import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
 
 export interface BlockReader {
-  readBlock(block: Block, target: Uint8Array): Promise<void>;
+  /** Blocks that lie behind each other in one piece, each into its target: one read from disk. */
+  readRun(run: readonly Block[], targets: readonly Uint8Array[]): Promise<void>;
 }
 
 interface Queue {
@@ -25,6 +26,9 @@ interface Queue {
 const MAX_QUEUED_BLOCKS = 4096;
 const TICK_MS = 5;
 const READS_AHEAD = 3;
+/** Blocks of foreign clients, and of agents under low caps, go out together. */
+const SMALL_BLOCK_BYTES = 64 * 1024;
+const MAX_RUN_BYTES = 256 * 1024;
 
 export class UploadScheduler {
   sentBytes = 0;
@@ -75,8 +79,9 @@ export class UploadScheduler {
         // To the end of the line: maps keep the order of insertion.
         this.#queues.delete(connection);
         this.#queues.set(connection, queue);
-        this.#bucket.take(queue.blocks[0]?.length ?? 0, this.#now());
-        void this.#serve(queue);
+        const run = takeRun(queue.blocks);
+        this.#bucket.take(bytesOf(run), this.#now());
+        void this.#serve(queue, run);
         served = true;
         break;
       }
@@ -90,21 +95,46 @@ export class UploadScheduler {
     }, TICK_MS);
   }
 
-  async #serve(queue: Queue): Promise<void> {
-    const { connection, reader, blocks } = queue;
-    const block = blocks.shift() as Block;
+  async #serve(queue: Queue, run: Block[]): Promise<void> {
+    const { connection, reader } = queue;
     queue.reading++;
-    const frame = this.#frames.take(PIECE_HEADER_BYTES + block.length);
+    const frame = this.#frames.take(run.length * PIECE_HEADER_BYTES + bytesOf(run));
     try {
-      await reader.readBlock(block, frame.subarray(PIECE_HEADER_BYTES));
-      if (connection.sendBlock(block, frame, () => this.#frames.give(frame))) this.sentBytes += block.length;
+      await reader.readRun(run, payloadsIn(frame, run));
+      if (connection.sendRun(run, frame, () => this.#frames.give(frame))) this.sentBytes += bytesOf(run);
     } catch {
-      const { piece, offset, length } = block;
-      connection.send({ type: 'reject', piece, offset, length });
+      for (const { piece, offset, length } of run) connection.send({ type: 'reject', piece, offset, length });
       this.#frames.give(frame);
     }
     queue.reading--;
     if (connection.canSendBlock) this.#pump();
     else connection.onceDrained(() => this.#pump());
   }
+}
+
+/** The next block with the small ones that follow it in the same piece: one read and one write for all. */
+function takeRun(blocks: Block[]): Block[] {
+  const run = [blocks.shift() as Block];
+  let bytes = run[0]?.length ?? 0;
+  for (;;) {
+    const [last, next] = [run.at(-1) as Block, blocks[0]];
+    if (next === undefined || next.piece !== last.piece || next.offset !== last.offset + last.length) return run;
+    if (next.length > SMALL_BLOCK_BYTES || bytes + next.length > MAX_RUN_BYTES) return run;
+    run.push(blocks.shift() as Block);
+    bytes += next.length;
+  }
+}
+
+function bytesOf(run: readonly Block[]): number {
+  return run.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Where each block's bytes stand in the frame: behind its header. */
+function payloadsIn(frame: Buffer, run: readonly Block[]): Buffer[] {
+  let end = 0;
+  return run.map(({ length }) => {
+    const start = end + PIECE_HEADER_BYTES;
+    end = start + length;
+    return frame.subarray(start, end);
+  });
 }

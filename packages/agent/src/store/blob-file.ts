@@ -160,6 +160,15 @@ export class BlobFile implements BlobFacts {
     }
   }
 
+  /** Bytes that lie behind each other on disk, into several targets by one read. */
+  async readInto(position: number, targets: readonly Uint8Array[]): Promise<void> {
+    const [only] = targets;
+    if (targets.length === 1 && only !== undefined) return this.read(position, only);
+    const wanted = targets.reduce((sum, { length }) => sum + length, 0);
+    const { bytesRead } = await this.#file.readv([...targets], position);
+    if (bytesRead !== wanted) throw new AgentError('STORE_FAILED', `${this.path} ends early`);
+  }
+
   /** n × 20 bytes, read from disk: what a torrent has. One after the other: traffic goes first. */
   async sha1OfPieces(): Promise<Buffer> {
     const hashes: Buffer[] = [];

@@ -183,5 +183,5 @@ export function bytesFrom({ runner }: Member, host: { identity: { peerId: string
 
 /** Answers every request with the good block. */
 export function serve(blob: TestBlob): (connection: PeerConnection, block: Block) => void {
-  return (connection, block) => void connection.sendBlock(block, frameOf(blob, block), () => {});
+  return (connection, block) => void connection.sendRun([block], frameOf(blob, block), () => {});
 }

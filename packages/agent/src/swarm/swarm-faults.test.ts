@@ -39,7 +39,7 @@ describe('wrong bytes', () => {
     const liar = await twinPeer({
       pieces: 1,
       onRequest: (connection, block) =>
-        void connection.sendBlock(block, frameOf(blob, block, Buffer.alloc(PIECE, 1)), () => {}),
+        void connection.sendRun([block], frameOf(blob, block, Buffer.alloc(PIECE, 1)), () => {}),
     });
     const sink = await member(await startHost(), blob);
     sink.runner.want([liar.neighbour]);
@@ -52,7 +52,7 @@ describe('wrong bytes', () => {
     const unasked = { piece: 3, offset: 0, length: 100 };
     const pushy = await twinPeer({
       pieces: 4,
-      onOpen: (connection) => void connection.sendBlock(unasked, frameOf(blob, unasked), () => {}),
+      onOpen: (connection) => void connection.sendRun([unasked], frameOf(blob, unasked), () => {}),
     });
     const sink = await member(await startHost(), blob);
     sink.runner.want([pushy.neighbour]);
@@ -69,7 +69,7 @@ async function blockedLiar(blob: TestBlob) {
     onRequest(connection, block) {
       if (answered.has(connection)) return;
       answered.add(connection);
-      connection.sendBlock(block, frameOf(blob, block, Buffer.alloc(blob.pieceLength, 1)), () => {});
+      connection.sendRun([block], frameOf(blob, block, Buffer.alloc(blob.pieceLength, 1)), () => {});
     },
   });
   const sink = await member(await startHost(), blob);
@@ -86,8 +86,8 @@ describe('a peer that dies', () => {
       pieces: blob.pieces,
       onRequest(connection, block) {
         const whole = frameOf(blob, block);
-        if (served++ < 5) return void connection.sendBlock(block, whole, () => {});
-        connection.sendBlock(block, whole.subarray(0, 5000), () => connection.close('killed'));
+        if (served++ < 5) return void connection.sendRun([block], whole, () => {});
+        connection.sendRun([block], whole.subarray(0, 5000), () => connection.close('killed'));
       },
     });
     const good = await member(await startHost(), blob, { holds: 'all' });
@@ -167,9 +167,9 @@ it('a slow peer’s late bytes do not reach a piece that another has finished', 
     pieces: 1,
     onRequest(connection, block) {
       const whole = frameOf(blob, block);
-      if (block.offset < 3 * 16 * 1024) return void connection.sendBlock(block, whole, () => {});
-      connection.sendBlock(block, whole.subarray(0, 5000), () => {});
-      late = () => connection.sendBlock(block, Buffer.alloc(whole.length - 5000, 1), () => {});
+      if (block.offset < 3 * 16 * 1024) return void connection.sendRun([block], whole, () => {});
+      connection.sendRun([block], whole.subarray(0, 5000), () => {});
+      late = () => connection.sendRun([block], Buffer.alloc(whole.length - 5000, 1), () => {});
     },
   });
   const sink = await member(await startHost({ workers }), blob);

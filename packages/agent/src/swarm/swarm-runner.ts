@@ -168,8 +168,9 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     return asked;
   }
 
-  async readBlock({ piece, offset }: { piece: number; offset: number }, target: Uint8Array): Promise<void> {
-    await this.blob.read(piece * this.blob.pieceLength + offset, target);
+  readRun([first]: readonly Block[], targets: readonly Uint8Array[]): Promise<void> {
+    if (first === undefined) return Promise.resolve();
+    return this.blob.readInto(first.piece * this.blob.pieceLength + first.offset, targets);
   }
 
   onOpen(connection: PeerConnection): void {
