@@ -75,10 +75,11 @@ export function forgiveAsked(link: Link, block: Block): void {
   if (forgetAsked(link, block) && link.forgiven.size < FORGIVEN_KEPT) link.forgiven.add(blockKey(block));
 }
 
-/** Whether a block that arrives was ever asked for. A forgiven one may come once. */
+/** Whether a block that arrives was ever asked for, with this length. A forgiven one may come once. */
 export function isExpected(link: Link, block: Block): boolean {
   const key = blockKey(block);
-  return link.asked.has(key) || link.forgiven.delete(key);
+  const asked = link.asked.get(key);
+  return asked === undefined ? link.forgiven.delete(key) : asked.length === block.length;
 }
 
 export function noteReceived(link: Link, block: Block, now: number): void {
