@@ -92,7 +92,7 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
 async function distribute({ client, timeoutMs }, hosts) {
   let job = await client.createJob({ images: [REFERENCE], hosts: [...hosts] });
   if (job.hosts.length !== hosts.length) throw new Error(`the job has ${job.hosts.length} hosts, not ${hosts.length}`);
-  const signal = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.timeout(Math.ceil(timeoutMs));
   try {
     for await (const view of client.watchJob(job.id, { signal })) job = view;
   } catch (error) {

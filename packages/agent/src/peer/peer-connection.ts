@@ -6,6 +6,8 @@ import type { Socket } from 'node:net';
 import type { Block } from '@shoal/swarm';
 import {
   createDecoder,
+  EXTENDED_HANDSHAKE_ID,
+  encodeExtendedHandshake,
   encodeHandshake,
   encodeMessage,
   encodePieceHeader,
@@ -17,6 +19,7 @@ import {
   type WireMessage,
 } from '@shoal/wire';
 import { Admission, type AdmissionOptions, type AdmittedPeer, type SwarmCredentials } from './admission.ts';
+import { MAX_QUEUED_BLOCKS } from './upload-scheduler.ts';
 
 /** Foreign clients of one host count as one peer. */
 export function foreignPeerId(host: string): string {
@@ -50,6 +53,9 @@ const MAX_MESSAGE_BYTES = 64 * 1024;
 /** More than this waiting in the socket: the peer reads too slowly to be sent more. */
 const SEND_BUFFER_BYTES = 1024 * 1024;
 
+/** Told to foreign clients, which may keep ten seconds of requests waiting otherwise: half of what closes them. */
+const FOREIGN_REQUESTS = MAX_QUEUED_BLOCKS / 2;
+
 /** Read before a block: its header alone, so that the payload can go straight where it belongs. */
 const HEADER = Buffer.allocUnsafeSlow(PIECE_HEADER_BYTES);
 /** Everything else. One for all connections: a read and its callback are one step. */
@@ -68,6 +74,8 @@ export class PeerConnection {
   readonly #timer: NodeJS.Timeout;
   #handler: LinkHandler | undefined;
   #foreignInfoHash: string | undefined;
+  /** A foreign client has been admitted and has not said anything since. */
+  #awaitsFirstWord = false;
   /** Piece memory that the next read goes to; undefined: `HEADER` or `SCRATCH`. */
   #target: Uint8Array | undefined;
   #ended = false;
@@ -182,8 +190,18 @@ export class PeerConnection {
       if (this.#ended) return;
       if (event.type === 'violation') return this.close(event.reason);
       if (this.peer === undefined) this.#admit(event);
-      else if (event.type !== 'keepAlive') this.#handler?.onEvent(this, event);
+      else this.#pass(event);
     }
+  }
+
+  /**
+   * Transmission 3.00 looks at what came in one read with our handshake (what we hold) only when more comes, and would
+   * wait for ever: its first message shows that it is past the handshake, and is answered.
+   */
+  #pass(event: WireEvent): void {
+    if (this.#awaitsFirstWord) this.send({ type: 'keepAlive' });
+    this.#awaitsFirstWord = false;
+    if (event.type !== 'keepAlive') this.#handler?.onEvent(this, event);
   }
 
   #admit(event: WireEvent): void {
@@ -194,12 +212,13 @@ export class PeerConnection {
     if (step.admitted !== undefined) this.#admitted(step.admitted);
   }
 
-  #admitForeign({ infoHash, fast }: HandshakeEvent): void {
-    const { identity } = this.#options;
+  #admitForeign({ infoHash, fast, extensions }: HandshakeEvent): void {
+    const { identity, version } = this.#options;
     if (infoHash !== this.#foreignInfoHash) return this.close('another peer answered');
     if (this.direction === 'in') this.#socket.write(encodeHandshake({ infoHash, peerId: identity.peerId }));
     const peerId = foreignPeerId(this.remoteHost);
     const swarmId = this.#handler?.swarmId ?? '';
+    this.#awaitsFirstWord = true;
     this.#admitted({
       peerId,
       swarmId,
@@ -208,6 +227,10 @@ export class PeerConnection {
       protocol: 0,
       foreign: { fast },
     });
+    if (!extensions) return;
+    // Behind what we hold: BEP 3 wants the bitfield first.
+    const payload = encodeExtendedHandshake({ m: {}, v: `Shoal ${version}`, reqq: FOREIGN_REQUESTS });
+    this.send({ type: 'extended', id: EXTENDED_HANDSHAKE_ID, payload });
   }
 
   #admitted(peer: AdmittedPeer): void {

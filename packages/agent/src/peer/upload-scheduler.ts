@@ -23,7 +23,7 @@ interface Queue {
 }
 
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
-const MAX_QUEUED_BLOCKS = 4096;
+export const MAX_QUEUED_BLOCKS = 4096;
 const TICK_MS = 5;
 const READS_AHEAD = 3;
 /** Blocks of foreign clients, and of agents under low caps, go out together. */

@@ -22,6 +22,7 @@ export interface BackgroundCheck {
 }
 
 const PAUSE_MS = 5;
+const CHUNK_BYTES = 1024 * 1024;
 
 export function createBackgroundCheck({ onWrong, pauseMs = PAUSE_MS }: BackgroundCheckOptions): BackgroundCheck {
   let last: Promise<void> = Promise.resolve();
@@ -29,11 +30,15 @@ export function createBackgroundCheck({ onWrong, pauseMs = PAUSE_MS }: Backgroun
 
   const isRight = async (blob: BlobFile): Promise<boolean> => {
     const hash = createHash(digestAlgorithm(blob.digest));
-    for await (const chunk of blob.bytes()) {
-      hash.update(chunk);
+    // One buffer for all: a new one each time would cost more than the hash.
+    const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, blob.size));
+    for (let position = 0; position < blob.size && !stopped; position += chunk.length) {
+      const part = chunk.subarray(0, Math.min(chunk.length, blob.size - position));
+      await blob.read(position, part);
+      hash.update(part);
       await delay(pauseMs, undefined, { ref: false });
-      if (stopped) return true;
     }
+    if (stopped) return true;
     return hash.digest('hex') === digestHex(blob.digest);
   };
   const check = async (blob: BlobFile): Promise<void> => {
