@@ -146,7 +146,9 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
       if (next === 'refused') {
         logger.error(said, 'the tracker refused this agent');
         void stopped.stop(new AgentError('REFUSED', `${error?.text ?? 'no reason given'}`));
-      } else logger.info(said, `tracker session ${next}`);
+      } else if (next === 'disconnected')
+        logger.warn(said, 'no session with the tracker; see that tracker.url and tracker.ca are right. Trying again');
+      else logger.info(said, 'session with the tracker');
       if (next === 'disconnected') void opened.readFacts().then((facts) => state.setFacts(facts));
     },
   });

@@ -2,6 +2,7 @@
 import {
   type Descriptor,
   type Digest,
+  digestHex,
   digestOf,
   type ImageConfig,
   type ImageManifest,
@@ -41,7 +42,7 @@ export function parseJobImage(image: JobImage): ParsedImage {
   const layers = [...new Map(parsedManifest.layers.map((layer) => [layer.digest, layer])).values()];
   return {
     text: image.reference,
-    reference: parseReference(image.reference),
+    reference: withTag(parseReference(image.reference), manifest.digest),
     manifest,
     config,
     parsedManifest,
@@ -49,6 +50,11 @@ export function parseJobImage(image: JobImage): ParsedImage {
     layers,
     imageBytes: layers.reduce((sum, layer) => sum + layer.size, config.bytes.length),
   };
+}
+
+/** An image named by its digest alone gets a tag that says so: without one an engine would prune it. */
+function withTag(reference: Reference, digest: Digest): Reference {
+  return reference.tag === undefined ? { ...reference, tag: `sha256-${digestHex(digest).slice(0, 12)}` } : reference;
 }
 
 function checked({ digest, data }: { digest: string; data: string }): Buffer {

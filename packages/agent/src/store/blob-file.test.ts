@@ -3,6 +3,7 @@ import {
   existsSync,
   openSync,
   readFileSync,
+  statfsSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -86,6 +87,18 @@ describe('a new blob', () => {
     await expect(store.open(huge)).rejects.toMatchObject({ code: 'DISK_FULL', retryable: true });
     expect(existsSync(dataPath(folder, huge.digest))).toBe(false);
     expect(store.list()).toEqual([]);
+  });
+
+  it('is refused when others that are still coming in need the room, though nothing of them is written yet', async () => {
+    const folder = temporaryFolder();
+    const store = await testStore(folder);
+    const { bavail, bsize } = statfsSync(folder);
+    const size = Math.floor(bavail * bsize * 0.6);
+    const large = { size, pieceLength: 2 ** 40 };
+    await store.open({ ...blobOf(1), ...large });
+    await expect(store.open({ ...blobOf(2), ...large })).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await store.remove(blobOf(1).digest);
+    await store.open({ ...blobOf(2), ...large });
   });
 
   it('does not inherit the map of a data file that somebody deleted', async () => {
@@ -319,6 +332,6 @@ it('hashes are appended in order: overlaps count once, a gap is ignored', async 
 
 it('a file that cannot be made is STORE_FAILED with its path', async () => {
   const path = join(temporaryFolder(), 'nowhere', 'x.blob');
-  const made = BlobFile.create(path, blobOf(1), testWorkers());
+  const made = BlobFile.create(path, blobOf(1), { workers: testWorkers(), promisedBytes: 0 });
   await expect(made).rejects.toMatchObject({ code: 'STORE_FAILED', message: expect.stringContaining('nowhere') });
 });

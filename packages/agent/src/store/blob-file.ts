@@ -54,10 +54,18 @@ export class BlobFile implements BlobFacts {
     this.#workers = workers;
   }
 
-  /** A new blob: needs its size free, then takes the whole length at once (sparse). */
-  static async create(path: string, facts: BlobFacts, workers: PieceWorkers): Promise<BlobFile> {
+  /**
+   * A new blob: needs its size free besides what other blobs have still to write, then takes the
+   * whole length at once (sparse).
+   */
+  static async create(
+    path: string,
+    facts: BlobFacts,
+    room: { workers: PieceWorkers; promisedBytes: number },
+  ): Promise<BlobFile> {
+    const { workers, promisedBytes } = room;
     try {
-      await requireSpace(path, facts.size);
+      await requireSpace(path, facts.size, promisedBytes);
       // A map left from a data file that somebody deleted would speak for the new, empty one.
       await retryWhileHeld(() => rm(mapPath(path), { force: true }));
       const file = await openWithLength(path, 'w+', facts.size);
@@ -300,12 +308,13 @@ async function openWithLength(path: string, flags: 'w+' | 'r+', length: number):
   }
 }
 
-async function requireSpace(path: string, size: number): Promise<void> {
+async function requireSpace(path: string, size: number, promisedBytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(dirname(path));
   const freeBytes = bavail * bsize;
-  if (freeBytes < size + SPARE_BYTES)
-    throw new AgentError(
-      'DISK_FULL',
-      `${dirname(path)} has ${freeBytes} bytes free, the blob needs ${size} and ${SPARE_BYTES} to spare; free space and run the job again`,
-    );
+  if (freeBytes >= size + promisedBytes + SPARE_BYTES) return;
+  const inMiB = (bytes: number): string => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
+  throw new AgentError(
+    'DISK_FULL',
+    `${dirname(path)} has ${inMiB(freeBytes)} free; the blob needs ${inMiB(size)}, others that are coming in ${inMiB(promisedBytes)}, and ${inMiB(SPARE_BYTES)} stay free; free space and run the job again`,
+  );
 }

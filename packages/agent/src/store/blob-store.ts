@@ -35,10 +35,19 @@ export async function openBlobStore(folder: string, workers: PieceWorkers): Prom
     throw toStoreError(error, folder);
   }
 
+  /** Bytes of blobs that are being created: they are in no list yet. */
+  let creatingBytes = 0;
   const create = async (facts: BlobFacts): Promise<BlobFile> => {
-    const blob = await BlobFile.create(join(folder, `${digestHex(facts.digest)}.blob`), facts, workers);
-    blobs.set(facts.digest, blob);
-    return blob;
+    const promisedBytes = [...blobs.values()].reduce((sum, blob) => sum + blob.size - blob.bytesHeld(), creatingBytes);
+    creatingBytes += facts.size;
+    try {
+      const path = join(folder, `${digestHex(facts.digest)}.blob`);
+      const blob = await BlobFile.create(path, facts, { workers, promisedBytes });
+      blobs.set(facts.digest, blob);
+      return blob;
+    } finally {
+      creatingBytes -= facts.size;
+    }
   };
   return {
     get: (digest) => blobs.get(digest),
