@@ -21,6 +21,7 @@ import {
 } from './client/index.ts';
 import type { Clock } from './clock.ts';
 import { createMemorySource, type MemorySource } from './memory-source.testkit.ts';
+import { openDatabase } from './store/database.ts';
 import { createTracker, type Tracker } from './tracker.ts';
 
 export interface TestTracker {
@@ -77,6 +78,19 @@ export async function startTracker({ source = createMemorySource(), ...options }
     await kit.tracker.stop();
   });
   return kit;
+}
+
+const WRITES = ['INSERT ON agents', 'INSERT ON job_hosts', 'UPDATE ON jobs', 'INSERT ON blobs'];
+
+/** From now on the tracker's saves fail, as on a full disk. Returns how to end that. */
+export function blockWrites({ dataDir }: TestTracker): () => void {
+  const change = (sqlOf: (write: string, at: number) => string) => {
+    const db = openDatabase(dataDir);
+    for (const [at, write] of WRITES.entries()) db.exec(sqlOf(write, at));
+    db.close();
+  };
+  change((write, at) => `CREATE TRIGGER full${at} BEFORE ${write} BEGIN SELECT RAISE(FAIL, 'disk full'); END`);
+  return () => change((_write, at) => `DROP TRIGGER full${at}`);
 }
 
 export interface TestAgentOptions {

@@ -132,7 +132,7 @@ function createCore(db: Database, options: TrackerOptions, openSource: OpenSourc
   const { logger: log, clock = systemClock, random = secureRandom } = options;
   const secrets = loadSecrets(db);
   const presence = createPresence();
-  const roster = createAgentRoster(createAgentStore(db), presence, clock);
+  const roster = createAgentRoster({ store: createAgentStore(db), presence, clock, log });
   const store = createJobStore(db);
   // Jobs and swarms know each other: rights one way, warnings the other.
   let swarms: Swarms | undefined;
@@ -146,7 +146,7 @@ function createCore(db: Database, options: TrackerOptions, openSource: OpenSourc
         swarmOf: (digest) => swarms?.byDigest(digest),
       })
     : undefined;
-  swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, watcher: foreign?.watcher });
+  swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, log, watcher: foreign?.watcher });
   return { secrets, presence, roster, swarms, jobs, foreign };
 }
 

@@ -34,6 +34,8 @@ export interface TrackerClient {
   /** Every change of a job, at most four a second, until it ends. Throws when the stream is cut. */
   watchJob(id: string, options?: { signal?: AbortSignal }): AsyncIterable<JobView>;
   hosts(): Promise<HostView[]>;
+  /** Of a host that is offline: it is listed no more, and open jobs no longer wait for it. */
+  forgetHost(peerId: string): Promise<void>;
   status(): Promise<StatusView>;
   createToken(token: TokenRequest): Promise<NewToken>;
   tokens(): Promise<TokenView[]>;
@@ -64,7 +66,7 @@ export function createTrackerClient(options: TrackerClientOptions): TrackerClien
         bodyTimeout: extra.stream ? 0 : undefined,
       });
     } catch (cause) {
-      if (extra.signal?.aborted) throw cause;
+      if (extra.signal?.aborted) throw extra.signal.reason;
       throw unreachable(options.url, cause);
     }
   };
@@ -81,7 +83,10 @@ export function createTrackerClient(options: TrackerClientOptions): TrackerClien
       return Buffer.from(await response.body.arrayBuffer());
     },
     watchJob: (id, watch = {}) =>
-      watchJob(() => send('GET', `${jobPath(id)}/events`, { signal: watch.signal, stream: true }), options.url),
+      watchJob(() => send('GET', `${jobPath(id)}/events`, { signal: watch.signal, stream: true }), {
+        url: options.url,
+        signal: watch.signal,
+      }),
     close: () => dispatcher.close(),
   };
 }
@@ -99,6 +104,7 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     jobs: () => call('GET', '/v1/jobs'),
     cancelJob: (id) => call('POST', `${jobPath(id)}/cancel`),
     hosts: () => call('GET', '/v1/hosts'),
+    forgetHost: (peerId) => call('DELETE', `/v1/hosts/${encodeURIComponent(peerId)}`),
     status: () => call('GET', '/v1/status'),
     createToken: (token) => call('POST', '/v1/tokens', token),
     tokens: () => call('GET', '/v1/tokens'),
@@ -111,7 +117,10 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
 
 const jobPath = (id: string): string => `/v1/jobs/${encodeURIComponent(id)}`;
 
-async function* watchJob(open: () => Promise<Dispatcher.ResponseData>, url: string): AsyncGenerator<JobView> {
+async function* watchJob(
+  open: () => Promise<Dispatcher.ResponseData>,
+  { url, signal }: { url: string; signal?: AbortSignal },
+): AsyncGenerator<JobView> {
   const response = await open();
   if (response.statusCode >= 400) throw await apiError(response);
   const parser = createSseParser();
@@ -125,10 +134,10 @@ async function* watchJob(open: () => Promise<Dispatcher.ResponseData>, url: stri
       }
     }
   } catch (cause) {
-    if (cause instanceof Error && cause.name === 'AbortError') throw cause;
-    throw unreachable(url, cause);
+    if (signal?.aborted) throw signal.reason;
+    throw noAnswer(url, cause, CHECK);
   }
-  if (last === undefined || last.state === 'running') throw unreachable(url, new Error('the stream ended early'));
+  if (last === undefined || last.state === 'running') throw noAnswer(url, new Error('the stream ended early'), CHECK);
 }
 
 async function apiError(response: Dispatcher.ResponseData): Promise<TrackerApiError> {
@@ -146,8 +155,29 @@ async function apiError(response: Dispatcher.ResponseData): Promise<TrackerApiEr
   }
 }
 
+const CHECK = 'Check the address and that it runs.';
+
+/** Before an answer began: the address may name the wrong protocol, and then OpenSSL's own words help nobody. */
 function unreachable(url: string, cause: unknown): TrackerApiError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '';
-  const text = `no answer from the tracker at ${url}${why}. Check the address and that it runs.`;
+  const { code = '' } = cause as { code?: string };
+  const isHttps = new URL(url).protocol === 'https:';
+  if (isHttps && /^EPROTO$|WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/.test(code)) {
+    const text = `the tracker at ${url} does not speak https; is it an http:// tracker (insecure: true)?`;
+    return new TrackerApiError({ code: 'UNREACHABLE', text, retryable: true }, 0, { cause });
+  }
+  if (!isHttps && /^(ECONNRESET|UND_ERR_SOCKET|HPE_.*)$/.test(code)) {
+    return noAnswer(url, cause, 'It may speak https: try https:// in its address.');
+  }
+  // It runs. How to trust it is for the caller to say: only the caller knows where `ca` comes from.
+  if (CERTIFICATE_CODES.test(code)) return noAnswer(url, cause);
+  return noAnswer(url, cause, CHECK);
+}
+
+/** As Node names what it finds wrong with a certificate. */
+const CERTIFICATE_CODES = /CERT|SIGNATURE|ISSUER/;
+
+function noAnswer(url: string, cause: unknown, whatToDo?: string): TrackerApiError {
+  const why = cause instanceof Error && cause.message ? `: ${cause.message}` : '';
+  const text = [`no answer from the tracker at ${url}${why}`, whatToDo].filter(Boolean).join('. ');
   return new TrackerApiError({ code: 'UNREACHABLE', text, retryable: true }, 0, { cause });
 }

@@ -5,15 +5,19 @@ import { RegistryError } from '@shoal/registry';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createTrackerClient } from '../client/index.ts';
-import { createMemorySource } from '../memory-source.testkit.ts';
+import { createMemorySource, imageIn } from '../memory-source.testkit.ts';
+import { openDatabase } from '../store/database.ts';
+import { createTokenStore } from '../store/token-store.ts';
 import { startTracker, temporaryFolder } from '../tracker.testkit.ts';
 import { createTracker, type TrackerOptions } from '../tracker.ts';
+import { answerOf } from './error-answer.ts';
 
 const ROUTES: [method: string, path: string, roles: string][] = [
   ['GET', '/v1/jobs', 'admin reader'],
   ['GET', '/v1/jobs/none', 'admin reader'],
   ['GET', '/v1/jobs/none/events', 'admin reader'],
   ['GET', '/v1/hosts', 'admin reader'],
+  ['DELETE', '/v1/hosts/none', 'admin'],
   ['GET', '/v1/status', 'admin reader'],
   ['POST', '/v1/jobs', 'admin'],
   ['POST', '/v1/jobs/none/cancel', 'admin'],
@@ -46,7 +50,7 @@ describe('the doors', () => {
     const api = (await (await fetch(`${tracker.url}/v1/openapi.json`)).json()) as { openapi: string; paths: object };
     expect(api.openapi).toBe('3.1.0');
     const described = Object.entries(api.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace('{id}', 'none')}`),
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{\w+\}/, 'none')}`),
     );
     expect(described.sort()).toEqual([...ROUTES.map(([method, path]) => `${method} ${path}`), 'GET /healthz'].sort());
   });
@@ -122,10 +126,50 @@ describe('an error', () => {
     expect(kit.logs.join()).toContain('a secret detail');
   });
 
+  it('is DISK_FULL when the database has no space to write', () => {
+    const db = openDatabase(temporaryFolder());
+    onTestFinished(() => void db.close());
+    db.pragma('max_page_count = 1'); // as large as it is
+    const tokens = createTokenStore(db);
+    const fill = () => {
+      for (let index = 0; index < 1000; index++) tokens.create('agent', 'x'.repeat(200), 0);
+    };
+    expect(answerOf(thrownBy(fill))).toMatchObject({
+      ...{ code: 'DISK_FULL', status: 507, retryable: true },
+      text: expect.stringContaining('free space in its dataDir'),
+    });
+  });
+
   it('is UNREACHABLE when no tracker answers', async () => {
     const { client, tracker } = await startTracker();
     await tracker.stop();
     await expect(client.status()).rejects.toMatchObject({ code: 'UNREACHABLE', status: 0, retryable: true });
+  });
+});
+
+describe('the client', () => {
+  it('says so when it speaks https to a tracker that does not', async () => {
+    const { tracker } = await startTracker();
+    const client = createTrackerClient({ url: tracker.url.replace('http', 'https'), token: 'x' });
+    onTestFinished(() => client.close());
+    const { code, text } = await client.hosts().catch((error) => error);
+    expect(code).toBe('UNREACHABLE');
+    expect(text).toMatch(/does not speak https; is it an http:\/\/ tracker \(insecure: true\)\?$/);
+  });
+
+  it('lets the reason of an abort through as it is, before an answer and within one', async () => {
+    const { client, source, agent } = await startTracker();
+    source.tag('team/app:1', imageIn(source));
+    await agent('a');
+    const { id } = await client.createJob({ images: ['registry.test/team/app:1'] });
+    const reason = new Error('enough');
+    const watching = (signal: AbortSignal) => client.watchJob(id, { signal })[Symbol.asyncIterator]();
+    await expect(watching(AbortSignal.abort(reason)).next()).rejects.toBe(reason);
+    const abort = new AbortController();
+    const views = watching(abort.signal);
+    expect((await views.next()).value).toMatchObject({ state: 'running' });
+    abort.abort(reason);
+    await expect(views.next()).rejects.toBe(reason);
   });
 });
 
@@ -158,7 +202,14 @@ describe('TLS', () => {
     const wary = createTrackerClient({ url: tracker.url, token });
     onTestFinished(async () => void (await Promise.all([trusting.close(), wary.close()])));
     expect(await trusting.hosts()).toEqual([]);
-    await expect(wary.hosts()).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    const distrust = await wary.hosts().catch((error) => error);
+    expect(distrust).toMatchObject({ code: 'UNREACHABLE', cause: { code: expect.stringContaining('CERT') } });
+    expect(distrust.text).toMatch(/certificate$/); // no advice that does not help
+    const plain = createTrackerClient({ url: tracker.url.replace('https', 'http'), token });
+    onTestFinished(() => plain.close());
+    await expect(plain.hosts()).rejects.toMatchObject({
+      ...{ code: 'UNREACHABLE', text: expect.stringContaining('may speak https') },
+    });
 
     const kit = await startTracker();
     const options = { url: tracker.url, token: tracker.createToken('agent', 'a') };
@@ -170,6 +221,15 @@ describe('TLS', () => {
     });
   });
 });
+
+function thrownBy(run: () => void): Error {
+  try {
+    run();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was thrown');
+}
 
 /** openssl is on every Debian and comes with Git on Windows. */
 function selfSigned(): { cert: string; key: string } {

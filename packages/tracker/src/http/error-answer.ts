@@ -5,12 +5,12 @@ import { OciError } from '@shoal/oci';
 import { RegistryError } from '@shoal/registry';
 import type { FastifyError, FastifyInstance } from 'fastify';
 import type { SessionError } from '../client/shapes.ts';
-import { sessionError, TrackerError } from '../errors.ts';
+import { ERRORS, sessionError, TrackerError } from '../errors.ts';
 
 export function installErrorAnswers(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const { status, ...body } = answerOf(error);
-    if (status >= 500 && body.code === 'INTERNAL')
+    if (body.code === 'INTERNAL' || body.code === 'DISK_FULL')
       request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
     return reply.code(status).send({ error: body });
   });
@@ -20,10 +20,16 @@ export function installErrorAnswers(app: FastifyInstance): void {
 export function answerOf(error: Error & Partial<FastifyError>): SessionError & { status: number } {
   if (error instanceof TrackerError || error instanceof OciError) return ownAnswer(error, error.status);
   if (error instanceof RegistryError) return ownAnswer(error, error.httpStatus);
+  if (isDiskFull(error)) return { ...sessionError('DISK_FULL'), status: ERRORS.DISK_FULL.status };
   const { statusCode = 500 } = error;
   if (statusCode >= 400 && statusCode < 500)
     return { ...sessionError('BAD_REQUEST', error.message), status: statusCode };
   return { ...sessionError('INTERNAL'), status: 500 };
+}
+
+/** SQLite's codes for want of space: for the database or its log, and for the log's index. */
+function isDiskFull({ code }: { code?: string }): boolean {
+  return code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE' || code === 'ENOSPC';
 }
 
 function ownAnswer(error: Error & { code: string; retryable: boolean }, status: number) {

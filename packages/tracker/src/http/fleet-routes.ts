@@ -14,6 +14,7 @@ import {
 } from '../client/api-schemas.ts';
 import type { Clock } from '../clock.ts';
 import { sessionError, TrackerError } from '../errors.ts';
+import type { Jobs } from '../jobs/jobs.ts';
 import { type AgentRoster, viewOfAgent } from '../session/agent-roster.ts';
 import type { Presence } from '../session/presence.ts';
 import type { TokenRecord, TokenStore } from '../store/token-store.ts';
@@ -21,6 +22,7 @@ import type { Guards } from './app.ts';
 import { routeSchema } from './json-schema.ts';
 
 export interface FleetRouteDeps {
+  jobs: Jobs;
   roster: AgentRoster;
   presence: Presence;
   tokens: TokenStore;
@@ -58,7 +60,29 @@ export function addFleetRoutes(app: FastifyInstance, deps: FleetRouteDeps): void
     },
     async () => status(),
   );
+  addForgetRoute(app, deps);
   addTokenRoutes(app, deps);
+}
+
+function addForgetRoute(app: FastifyInstance, { jobs, roster, presence, guards }: FleetRouteDeps): void {
+  app.delete<{ Params: { peerId: string } }>(
+    '/v1/hosts/:peerId',
+    {
+      onRequest: guards.admin,
+      schema: routeSchema({
+        summary: 'Forget a host that is offline; open jobs no longer wait for it',
+        params: ['peerId'],
+        answers: { 204: null },
+      }),
+    },
+    async ({ params: { peerId } }, reply) => {
+      if (presence.get(peerId)) throw new TrackerError('HOST_ONLINE', peerId);
+      // The jobs first: when the second cannot be written, asking again does the rest.
+      jobs.forgetHost(peerId);
+      if (!roster.forget(peerId)) throw new TrackerError('UNKNOWN_HOST', peerId);
+      return reply.code(204).send();
+    },
+  );
 }
 
 function addTokenRoutes(app: FastifyInstance, { tokens, presence, guards, clock }: FleetRouteDeps): void {

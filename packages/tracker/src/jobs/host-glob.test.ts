@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HostCandidate, matchesGlob, selectHosts } from './host-glob.ts';
+import { type HostCandidate, matchesGlob, selectHosts, unmatchedGlobs } from './host-glob.ts';
 
 it.each([
   ['*', 'anything', true],
@@ -21,6 +21,11 @@ it('a hostile glob is matched in no time', () => {
 function host(name: string, changes: Partial<HostCandidate> = {}): HostCandidate {
   return { peerId: `${name}-key`, name, role: 'agent', online: true, lastSeenAtMs: 0, ...changes };
 }
+
+it('a glob that matches no known host is named, one that matches a host that is away is not', () => {
+  const known = [host('host-1'), host('host-2', { online: false })];
+  expect(unmatchedGlobs(known, ['host-1', 'nohost', 'HOST-2', 'db-*'])).toEqual(['nohost', 'db-*']);
+});
 
 describe('the hosts of a job', () => {
   const seeder = host('seeder', { role: 'seeder' });

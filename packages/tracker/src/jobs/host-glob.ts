@@ -52,6 +52,11 @@ export function selectHosts<T extends HostCandidate>(known: readonly T[], globs:
   return wanted.filter((host) => host.online || newest.get(host.name) === host);
 }
 
+/** Of what an order names, what is no host: most likely misspelt. */
+export function unmatchedGlobs(known: readonly HostCandidate[], globs: readonly string[]): string[] {
+  return globs.filter((glob) => !known.some(({ name }) => matchesGlob(glob, name)));
+}
+
 function isNewer(a: HostCandidate, b: HostCandidate): boolean {
   return a.online === b.online ? a.lastSeenAtMs > b.lastSeenAtMs : a.online;
 }

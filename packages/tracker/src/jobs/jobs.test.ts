@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobView } from '../client/index.ts';
 import { createMemorySource, imageIn, indexOf, layerDigest } from '../memory-source.testkit.ts';
-import { hashesOf, reportOf, startTracker } from '../tracker.testkit.ts';
+import { blockWrites, hashesOf, reportOf, startTracker } from '../tracker.testkit.ts';
 
 const IMAGE = 'registry.test/team/app:1';
 const SIZE = 1_000_000;
@@ -45,6 +45,14 @@ describe('a new job', () => {
       code: 'NO_HOSTS',
       status: 409,
     });
+  });
+
+  it('is not made when an entry matches no host, naming each such entry', async () => {
+    const kit = await fleet();
+    await kit.agent('host-1');
+    const refused = kit.client.createJob({ images: [IMAGE], hosts: ['host-1', 'nohost', 'db-*'] });
+    await expect(refused).rejects.toMatchObject({ code: 'NO_HOSTS', text: expect.stringMatching(/: nohost, db-\*$/) });
+    expect(await kit.client.jobs()).toEqual([]);
   });
 
   it('is not made when the registry does not know the tag', async () => {
@@ -154,6 +162,28 @@ describe('a running job', () => {
     expect((await back.next('job')).jobId).toBe(id);
   });
 
+  it('no longer waits for a host that was forgotten, which only one that is away can be', async () => {
+    const kit = await fleet();
+    const [here, gone] = [await kit.agent('here'), await kit.agent('gone')];
+    const { id } = await kit.client.createJob({ images: [IMAGE] });
+    const onlyGone = await kit.client.createJob({ images: [IMAGE], hosts: ['gone'] });
+    here.send({ type: 'report', jobId: id, images: [reportOf(IMAGE, { state: 'ready' })] });
+    await here.settled();
+    await expect(kit.client.forgetHost(gone.peerId)).rejects.toMatchObject({ code: 'HOST_ONLINE', status: 409 });
+    await gone.close();
+    await expect.poll(async () => (await kit.client.status()).agents.online).toBe(1);
+    await kit.client.forgetHost(gone.peerId);
+    expect(await here.next('jobClosed')).toMatchObject({ jobId: id, reason: 'done' });
+    await expect(kit.client.forgetHost(gone.peerId)).rejects.toMatchObject({ code: 'UNKNOWN_HOST', status: 404 });
+    await kit.restart();
+    expect(await kit.client.hosts()).toMatchObject([{ name: 'here' }]);
+    expect(await kit.client.job(id)).toMatchObject({ state: 'done', hosts: [{ name: 'here' }] });
+    expect(await kit.client.job(onlyGone.id)).toMatchObject({ state: 'cancelled', hosts: [] });
+    const back = await kit.agent('gone', { privateKey: gone.privateKey });
+    await back.settled();
+    expect(back.inbox.filter(({ type }) => type === 'job')).toEqual([]);
+  });
+
   it('that is cancelled tells its hosts, gives no more rights, and cannot be cancelled again', async () => {
     const kit = await fleet();
     const agent = await kit.agent('a');
@@ -165,6 +195,47 @@ describe('a running job', () => {
     agent.send({ type: 'report', jobId: id, images: [reportOf(IMAGE)] });
     expect(await agent.next('jobClosed')).toMatchObject({ reason: 'cancelled' });
     await expect(kit.client.cancelJob(id)).rejects.toMatchObject({ code: 'JOB_ENDED', status: 409 });
+  });
+});
+
+describe('a tracker that cannot write', () => {
+  it('goes on from memory, tells who cancels, and saves what it could not once there is space', async () => {
+    const kit = await fleet();
+    const [a, b] = [await kit.agent('a'), await kit.agent('b')];
+    const [first, second] = [
+      await kit.client.createJob({ images: [IMAGE] }),
+      await kit.client.createJob({ images: [IMAGE], hosts: ['a'] }),
+    ];
+    const refill = blockWrites(kit);
+    await b.close();
+    await expect(kit.client.cancelJob(first.id)).rejects.toMatchObject({ code: 'INTERNAL' });
+    a.send({ type: 'report', jobId: second.id, images: [reportOf(IMAGE, { state: 'ready' })] });
+    expect(await a.next('jobClosed')).toMatchObject({ jobId: second.id, reason: 'done' });
+    expect(await kit.client.job(second.id)).toMatchObject({ state: 'done', hosts: [{ state: 'ready' }] });
+    expect(await kit.client.job(first.id)).toMatchObject({
+      state: 'running',
+      hosts: [{ online: true }, { online: false }],
+    });
+    expect(await kit.client.hosts()).toMatchObject([{ online: true }, { online: false }]);
+    refill();
+    await kit.client.cancelJob(first.id);
+    await kit.restart();
+    expect(await kit.client.job(first.id)).toMatchObject({ state: 'cancelled' });
+    expect(await kit.client.job(second.id)).toMatchObject({ state: 'done', hosts: [{ state: 'ready' }] });
+  });
+});
+
+describe('a swarm of a tracker that cannot write', () => {
+  it('gets its piece hashes all the same', async () => {
+    const kit = await fleet();
+    const [seeder, a] = [await kit.agent('s', { role: 'seeder' }), await kit.agent('a')];
+    const { id } = await kit.client.createJob({ images: [IMAGE] });
+    const { swarm } = await a.join(layerDigest('base'), id);
+    await seeder.next('seed');
+    blockWrites(kit);
+    seeder.send({ type: 'publish', swarm, first: 0, hashes: hashesOf(0, 4), originBytes: SIZE });
+    expect(await a.next('hashes')).toMatchObject({ swarm, hashes: hashesOf(0, 4) });
+    expect(kit.logs.join()).toContain('piece hashes are not saved');
   });
 });
 

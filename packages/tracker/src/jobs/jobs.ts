@@ -15,8 +15,9 @@ import type { Presence } from '../session/presence.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { JobsForSwarms } from '../swarms/rights.ts';
 import { createThrottle, type Throttle } from '../throttle.ts';
-import { selectHosts } from './host-glob.ts';
+import { selectHosts, unmatchedGlobs } from './host-glob.ts';
 import { applyReports, failBlob, imagesOf, isEnded, type Job, type JobHost, stateOfJob } from './job.ts';
+import { createJobSaver, type JobSaver } from './job-saver.ts';
 import { jobMessage, viewOfJob } from './job-view.ts';
 import { newJob } from './new-job.ts';
 
@@ -46,6 +47,8 @@ export interface Jobs extends JobsForSwarms {
   /** After welcome: hands over what the host has still to do. */
   opened(session: AgentSession): void;
   closed(session: AgentSession): void;
+  /** Nothing is left for it to do: no open job waits for it. What it finished stays. */
+  forgetHost(peerId: string): void;
   countRunning(): number;
   stop(): void;
 }
@@ -59,6 +62,7 @@ interface OpenJob {
 
 interface Desk {
   deps: JobsDeps;
+  saver: JobSaver;
   running: Map<string, OpenJob>;
 }
 
@@ -66,24 +70,25 @@ const NOTIFY_INTERVAL_MS = 250;
 const MAX_LISTED = 100;
 
 export function createJobs(deps: JobsDeps): Jobs {
-  const desk: Desk = { deps, running: new Map() };
+  const desk: Desk = { deps, saver: createJobSaver(deps.store, deps.log), running: new Map() };
   // One that was about to end when the tracker stopped ends now.
   for (const job of deps.store.running()) changed(desk, openJob(desk, job));
   return {
     ...forSwarms(desk),
     create: (request) => create(desk, request),
     view: (id) => viewOf(desk, find(desk, id)),
-    list: () => deps.store.latest(MAX_LISTED).map((job) => viewOf(desk, desk.running.get(job.id)?.job ?? job)),
+    list: () => deps.store.latest(MAX_LISTED).map((job) => viewOf(desk, inMemory(desk, job.id) ?? job)),
     cancel: (id) => cancel(desk, id),
     watch: (id, listener) => watch(desk, id, listener),
     report: (session, message) => report(desk, session, message),
     opened: (session) => eachJobOf(desk, session, (open, host) => handOver(open, host, session)),
     closed: (session) => eachJobOf(desk, session, (open) => open.throttle.call()),
+    forgetHost: (peerId) => eachJobOf(desk, { peerId }, (open, host) => forgetHost(desk, open, host)),
     countRunning: () => desk.running.size,
     stop: () => {
       for (const { job, throttle } of desk.running.values()) {
         throttle.stop();
-        deps.store.saveState(job);
+        desk.saver.state(job);
       }
       desk.running.clear();
     },
@@ -93,8 +98,10 @@ export function createJobs(deps: JobsDeps): Jobs {
 async function create(desk: Desk, request: JobRequest): Promise<JobView> {
   const { roster, openSource, clock, store, presence, log } = desk.deps;
   const references = parseReferences(request.images);
-  const hosts = selectHosts(roster.all(), request.hosts);
-  if (hosts.length === 0) throw new TrackerError('NO_HOSTS', request.hosts?.join(', '));
+  const known = roster.all();
+  const unmatched = unmatchedGlobs(known, request.hosts ?? []);
+  const hosts = selectHosts(known, request.hosts);
+  if (hosts.length === 0 || unmatched.length > 0) throw new TrackerError('NO_HOSTS', unmatched.join(', '));
   const platforms = hosts.map(({ platform }) => platform);
   const sources = { openSource, knownDocument: store.document };
   const resolutions = await Promise.all(references.map((reference) => resolveImage(sources, reference, platforms)));
@@ -117,7 +124,7 @@ function openJob(desk: Desk, job: Job): OpenJob {
     blobs: new Set(layers.map(({ digest }) => digest)),
     listeners: new Set(),
     throttle: createThrottle(desk.deps.clock, NOTIFY_INTERVAL_MS, () => {
-      desk.deps.store.saveState(job);
+      desk.saver.state(job);
       notify(desk, open);
     }),
   };
@@ -130,26 +137,37 @@ function handOver({ job, throttle }: OpenJob, host: JobHost, session: AgentSessi
   throttle.call();
 }
 
-function report({ deps, running }: Desk, session: AgentSession, message: AgentMessageOf<'report'>): void {
-  const open = running.get(message.jobId);
+function report(desk: Desk, session: AgentSession, message: AgentMessageOf<'report'>): void {
+  const open = desk.running.get(message.jobId);
   const host = open?.job.hosts.get(session.peerId);
   if (!open || !host) {
-    // The job ended while the host was away.
-    const state = deps.store.get(message.jobId)?.state ?? 'cancelled';
-    const reason = state === 'cancelled' ? 'cancelled' : 'done';
+    // The job ended while the host was away, or the host was forgotten.
+    const state = (inMemory(desk, message.jobId) ?? desk.deps.store.get(message.jobId))?.state ?? 'cancelled';
+    const reason = state === 'done' || state === 'failed' ? 'done' : 'cancelled';
     session.send({ type: 'jobClosed', jobId: message.jobId, reason });
     return;
   }
-  if (applyReports(open.job, host, message.images)) deps.store.saveHost(open.job.id, host);
-  changed({ deps, running }, open);
+  if (applyReports(open.job, host, message.images)) desk.saver.host(open.job, host);
+  changed(desk, open);
 }
 
 function cancel(desk: Desk, id: string): JobView {
   const open = desk.running.get(id);
   if (!open) throw new TrackerError('JOB_ENDED', find(desk, id).state);
+  // Whoever cancels must know whether it lasts: on a full disk this throws and the job goes on.
+  desk.deps.store.saveState({ ...open.job, state: 'cancelled', finishedAtMs: desk.deps.clock.now() });
   open.job.state = 'cancelled';
   end(desk, open);
   return viewOf(desk, open.job);
+}
+
+function forgetHost(desk: Desk, open: OpenJob, host: JobHost): void {
+  if (isEnded(host)) return;
+  desk.deps.store.removeHost(open.job.id, host.peerId);
+  open.job.hosts.delete(host.peerId);
+  // Without hosts it has done nothing.
+  if (open.job.hosts.size === 0) open.job.state = 'cancelled';
+  changed(desk, open);
 }
 
 function changed(desk: Desk, open: OpenJob): void {
@@ -160,11 +178,11 @@ function changed(desk: Desk, open: OpenJob): void {
 
 function end(desk: Desk, open: OpenJob): void {
   const { job } = open;
-  const { store, presence, clock, log } = desk.deps;
+  const { presence, clock, log } = desk.deps;
   job.finishedAtMs = clock.now();
   open.throttle.stop();
   desk.running.delete(job.id);
-  store.saveState(job);
+  desk.saver.state(job);
   log.info({ jobId: job.id, state: job.state, originBytes: job.originBytes }, 'job ended');
   const reason = job.state === 'cancelled' ? 'cancelled' : 'done';
   for (const peerId of job.hosts.keys()) presence.get(peerId)?.send({ type: 'jobClosed', jobId: job.id, reason });
@@ -208,7 +226,7 @@ function forSwarms(desk: Desk): JobsForSwarms {
       for (const open of naming(digest)) {
         for (const host of open.job.hosts.values()) {
           if (peerIds && !peerIds.includes(host.peerId)) continue;
-          if (failBlob(open.job, host, { digest, error })) desk.deps.store.saveHost(open.job.id, host);
+          if (failBlob(open.job, host, { digest, error })) desk.saver.host(open.job, host);
         }
         changed(desk, open);
       }
@@ -228,15 +246,20 @@ function rightOf(job: Job, host: JobHost, digest: string) {
   return undefined;
 }
 
-function eachJobOf(desk: Desk, { peerId }: AgentSession, visit: (open: OpenJob, host: JobHost) => void): void {
+function eachJobOf(desk: Desk, { peerId }: { peerId: string }, visit: (open: OpenJob, host: JobHost) => void): void {
   for (const open of [...desk.running.values()]) {
     const host = open.job.hosts.get(peerId);
     if (host) visit(open, host);
   }
 }
 
-function find({ running, deps }: Desk, id: string): Job {
-  const job = running.get(id)?.job ?? deps.store.get(id);
+/** Newer than what the store has: the job is open, or its end could not be saved yet. */
+function inMemory({ running, saver }: Desk, id: string): Job | undefined {
+  return running.get(id)?.job ?? saver.unsaved(id);
+}
+
+function find(desk: Desk, id: string): Job {
+  const job = inMemory(desk, id) ?? desk.deps.store.get(id);
   if (!job) throw new TrackerError('UNKNOWN_JOB', id);
   return job;
 }

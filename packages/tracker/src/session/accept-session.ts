@@ -49,7 +49,12 @@ export function acceptSession(socket: WebSocket, admission: Admission, { handler
     ended = true;
     stopHeartbeat();
     cancelHelloTimeout();
-    if (session) handler.closed(session);
+    try {
+      if (session) handler.closed(session);
+    } catch (error) {
+      // Called by sockets and timers: nobody else catches it.
+      log.error({ peerId: session?.peerId, err: error }, 'the end of a session failed');
+    }
   };
   const line = lineOf(socket, end, () => ended);
   const cancelHelloTimeout = clock.after(HELLO_TIMEOUT_MS, () => line.refuse(sessionError('HELLO_TIMEOUT')));

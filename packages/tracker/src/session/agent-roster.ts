@@ -2,6 +2,7 @@
  * Every agent that ever connected, and whether it is here now.
  * What the last hello said is stored; traffic is stored when the agent leaves.
  */
+import type { Logger } from 'pino';
 import type { HostView } from '../client/api-schemas.ts';
 import type { Clock } from '../clock.ts';
 import type { AgentRecord, AgentStore } from '../store/agent-store.ts';
@@ -16,18 +17,37 @@ export interface AgentRoster {
   arrived(session: AgentSession): void;
   left(session: AgentSession): void;
   all(): KnownAgent[];
+  /** False when it is not known. Only for an agent that is not here. */
+  forget(peerId: string): boolean;
 }
 
-export function createAgentRoster(store: AgentStore, presence: Presence, clock: Clock): AgentRoster {
+export interface AgentRosterDeps {
+  store: AgentStore;
+  presence: Presence;
+  clock: Clock;
+  log: Logger;
+}
+
+export function createAgentRoster({ store, presence, clock, log }: AgentRosterDeps): AgentRoster {
   const records = new Map(store.list().map((record) => [record.peerId, record]));
   const keep = (session: AgentSession) => {
     const record = recordOf(session, clock.now());
     records.set(record.peerId, record);
-    store.save(record);
+    try {
+      store.save(record);
+    } catch (error) {
+      // It is known in memory: a full disk keeps no agent from coming or going.
+      log.error({ peerId: record.peerId, err: error }, 'an agent is not saved: free space in dataDir');
+    }
   };
   return {
     arrived: keep,
     left: keep,
+    forget(peerId) {
+      if (!records.has(peerId)) return false;
+      store.remove(peerId);
+      return records.delete(peerId);
+    },
     all: () =>
       [...records.values()].map((record) => {
         const session = presence.get(record.peerId);

@@ -65,9 +65,13 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
     },
     closed(session) {
       if (!presence.remove(session)) return;
-      roster.left(session);
-      swarms.closed(session);
-      jobs.closed(session);
+      for (const part of [roster.left, swarms.closed, jobs.closed]) {
+        try {
+          part(session);
+        } catch (error) {
+          log.error({ peerId: session.peerId, err: error }, 'the end of a session failed in part');
+        }
+      }
       log.info({ peerId: session.peerId, foreign: session.name }, 'agent disconnected');
     },
   };

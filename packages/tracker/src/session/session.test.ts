@@ -1,11 +1,15 @@
-import { sign } from 'node:crypto';
+import { createPublicKey, sign } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { exportRawPublicKey, peerIdOfKey } from '@shoal/wire';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TrackerMessage } from '../client/index.ts';
 import { createManualClock } from '../clock.testkit.ts';
 import { newKey, startTracker } from '../tracker.testkit.ts';
-import { HEARTBEAT_MS, HELLO_TIMEOUT_MS } from './accept-session.ts';
+import { acceptSession, HEARTBEAT_MS, HELLO_TIMEOUT_MS } from './accept-session.ts';
+import type { AgentSession } from './agent-session.ts';
+import { createSessionHandler, type SessionHandlerDeps } from './session-handler.ts';
 
 interface RawSocket {
   socket: WebSocket;
@@ -188,6 +192,47 @@ describe('a session', () => {
     await kit.restart();
     await agent.next('welcome');
     expect(await kit.client.hosts()).toHaveLength(1);
+  });
+
+  it('ends without ending the tracker, whatever fails then', () => {
+    const logs: string[] = [];
+    const log = pino({}, { write: (line) => void logs.push(line) });
+    const handler = {
+      opened: () => {},
+      message: () => {},
+      closed: () => {
+        throw new Error('disk full');
+      },
+    };
+    const sent: { nonce: string }[] = [];
+    const send = (text: string) => void sent.push(JSON.parse(text));
+    const socket = Object.assign(new EventEmitter(), { readyState: WebSocket.OPEN, bufferedAmount: 0, send });
+    acceptSession(
+      socket as unknown as WebSocket,
+      { role: 'agent', tokenId: 'id', remoteAddress: '127.0.0.1' },
+      { handler, clock: createManualClock(), log },
+    );
+    socket.emit('message', helloOf(sent[0]?.nonce ?? ''));
+    expect(() => socket.emit('close')).not.toThrow();
+    expect(logs.join()).toContain('disk full');
+  });
+
+  it('that ends leaves roster, swarms and jobs, also when one of them fails', () => {
+    const left: string[] = [];
+    const failing = (part: string) => () => {
+      left.push(part);
+      throw new Error(part);
+    };
+    const handler = createSessionHandler({
+      presence: { remove: () => true },
+      roster: { left: failing('roster') },
+      swarms: { closed: failing('swarms') },
+      jobs: { closed: failing('jobs') },
+      secrets: { publicKey: createPublicKey(newKey()) },
+      log: pino({ level: 'silent' }),
+    } as unknown as SessionHandlerDeps);
+    handler.closed({ peerId: '', name: '' } as AgentSession);
+    expect(left).toEqual(['roster', 'swarms', 'jobs']);
   });
 
   it('never writes a token into the log', async () => {

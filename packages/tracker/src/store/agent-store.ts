@@ -26,6 +26,7 @@ export interface AgentRecord extends AgentFacts {
 export interface AgentStore {
   save(agent: AgentRecord): void;
   list(): AgentRecord[];
+  remove(peerId: string): void;
 }
 
 interface Row {
@@ -47,7 +48,9 @@ export function createAgentStore(db: Database): AgentStore {
     `SELECT peer_id AS peerId, name, role, last_seen_at AS lastSeenAtMs, facts
      FROM agents ORDER BY name, peer_id`,
   );
+  const remove = db.prepare('DELETE FROM agents WHERE peer_id = ?');
   return {
+    remove: (peerId) => void remove.run(peerId),
     save({ peerId, name, role, lastSeenAtMs, ...facts }) {
       upsert.run({ peerId, name, role, lastSeenAtMs, facts: JSON.stringify(facts) });
     },

@@ -13,6 +13,7 @@ export interface JobStore {
   insert(job: Job): void;
   saveState(job: Job): void;
   saveHost(jobId: string, host: JobHost): void;
+  removeHost(jobId: string, peerId: string): void;
   get(id: string): Job | undefined;
   running(): Job[];
   /** Newest first. */
@@ -43,6 +44,7 @@ export function createJobStore(db: Database): JobStore {
   const insert = jobInsert(db);
   const load = jobLoader(db);
   const hosts = hostRows(db);
+  const removeHost = db.prepare('DELETE FROM job_hosts WHERE job_id = ? AND peer_id = ?');
   return {
     insert: db.transaction((job: Job) => {
       insert(job);
@@ -50,6 +52,7 @@ export function createJobStore(db: Database): JobStore {
     }),
     saveState: (job) => void update.run(job.state, job.finishedAtMs ?? null, job.originBytes, job.id),
     saveHost: hosts.save,
+    removeHost: (jobId, peerId) => void removeHost.run(jobId, peerId),
     get: (id) => byId.all(id).map((row) => load(row, hosts.of(row.id)))[0],
     running: () => running.all().map((row) => load(row, hosts.of(row.id))),
     latest: (count) => latest.all(count).map((row) => load(row, hosts.of(row.id))),

@@ -2,6 +2,7 @@
  * The tracker's side of all swarms: what agents say about blobs, turned into membership, hashes and seeding.
  * Decides what a message changes. Rights come from the jobs.
  */
+import type { Logger } from 'pino';
 import type { AgentMessageOf } from '../client/session-messages.ts';
 import type { SessionError } from '../client/shapes.ts';
 import type { Clock } from '../clock.ts';
@@ -27,6 +28,7 @@ export interface SwarmsDeps {
   jobs: JobsForSwarms;
   clock: Clock;
   random: () => number;
+  log: Logger;
   watcher?: SwarmWatcher;
 }
 
@@ -177,7 +179,7 @@ function have(parts: Parts, session: AgentSession, message: AgentMessageOf<'have
 }
 
 function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'publish'>): void {
-  const { jobs, blobs } = parts.deps;
+  const { jobs, blobs, log } = parts.deps;
   const swarm = seederSwarm(parts, session, message.swarm);
   if (!swarm) return;
   const readBytes = countOrigin(swarm.seeding, session.peerId, message.originBytes);
@@ -188,7 +190,14 @@ function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'p
   }
   if (outcome === 'conflict') giveUp(parts, swarm, sessionError('HASH_CONFLICT', swarm.digest));
   if (outcome !== 'appended') return;
-  if (allHashesKnown(swarm)) blobs.put(swarm);
+  if (allHashesKnown(swarm)) {
+    try {
+      blobs.put(swarm);
+    } catch (error) {
+      // The swarm has them; after a restart a seeder reads the blob again.
+      log.error({ digest: swarm.digest, err: error }, 'piece hashes are not saved: free space in dataDir');
+    }
+  }
   parts.seeding.progressed(swarm);
   parts.fanout.changed(swarm);
 }

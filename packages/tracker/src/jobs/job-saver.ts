@@ -1,0 +1,37 @@
+/**
+ * Saves jobs as they move on. Decides what becomes of a save that fails, as on a full disk:
+ * the tracker goes on from memory, and what is unsaved is saved with the next save that works.
+ */
+import type { Logger } from 'pino';
+import type { JobStore } from '../store/job-store.ts';
+import type { Job, JobHost } from './job.ts';
+
+export interface JobSaver {
+  state(job: Job): void;
+  host(job: Job, host: JobHost): void;
+  /** A job whose row in the store is out of date. */
+  unsaved(id: string): Job | undefined;
+}
+
+export function createJobSaver(store: JobStore, log: Logger): JobSaver {
+  const unsaved = new Map<string, Job>();
+  const attempt = (job: Job, save: () => void) => {
+    try {
+      for (const late of unsaved.values()) {
+        for (const host of late.hosts.values()) store.saveHost(late.id, host);
+        store.saveState(late);
+        unsaved.delete(late.id);
+      }
+      save();
+    } catch (error) {
+      // Once, not with every report of every host.
+      if (unsaved.size === 0) log.error({ jobId: job.id, err: error }, 'a job is not saved: free space in dataDir');
+      unsaved.set(job.id, job);
+    }
+  };
+  return {
+    state: (job) => attempt(job, () => store.saveState(job)),
+    host: (job, host) => attempt(job, () => store.saveHost(job.id, host)),
+    unsaved: (id) => unsaved.get(id),
+  };
+}
