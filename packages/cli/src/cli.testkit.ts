@@ -31,6 +31,7 @@ export function testIo({ env = {}, cwd = temporaryFolder(), platform = 'linux' }
     stdout: (text) => {
       io.out += text;
     },
+    log: (line) => io.stdout(line),
     stderr: (text) => {
       io.err += text;
     },

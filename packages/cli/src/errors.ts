@@ -16,6 +16,7 @@ export const CLI_ERRORS = {
   UNWRITABLE_FILE: { text: 'a file cannot be written', exitCode: EXIT.failed, retryable: false },
   NO_TRACKER_DATA: { text: "there is no tracker's data", exitCode: EXIT.failed, retryable: false },
   UNKNOWN_TOKEN: { text: 'no token has this id', exitCode: EXIT.failed, retryable: false },
+  NO_SPACE: { text: 'the disk is too small', exitCode: EXIT.failed, retryable: false },
   CANNOT_START: { text: 'the daemon cannot start here', exitCode: EXIT.failed, retryable: false },
   PORT_IN_USE: { text: 'the port is taken', exitCode: EXIT.failed, retryable: false },
   AGENT_UNREACHABLE: { text: 'the agent of this host does not answer', exitCode: EXIT.failed, retryable: true },

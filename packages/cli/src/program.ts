@@ -44,8 +44,7 @@ export async function runShoal(args: readonly string[], io: Io & { exitCode(): n
     return io.exitCode();
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
-    const verb = args.find((arg) => program.commands.some((command) => command.name() === arg));
-    return reportError(usageError(error, verb), io, args.includes('--json'));
+    return reportError(usageError(error, verbIn(args, program)), io, args.includes('--json'));
   }
 }
 
@@ -69,6 +68,15 @@ function adopt(command: Command, parent: Command): Command {
   if (isVerb && !command.options.some(({ long }) => long === '--json'))
     command.option('--json', 'the result, or the error, as one line of JSON on stdout', false);
   return command;
+}
+
+/** `token create`: the verb that was meant, with what follows it directly; undefined when there is none. */
+function verbIn(args: readonly string[], program: Command): string | undefined {
+  const named = (arg: string | undefined, command: Command) => command.commands.find((child) => child.name() === arg);
+  const index = args.findIndex((arg) => named(arg, program) !== undefined);
+  const verb = named(args[index], program);
+  const child = verb && named(args[index + 1], verb);
+  return child === undefined ? verb?.name() : `${verb?.name()} ${child.name()}`;
 }
 
 function usageError(error: unknown, verb: string | undefined): unknown {

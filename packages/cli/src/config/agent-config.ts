@@ -35,6 +35,7 @@ function agentSchema(host: HostDefaults) {
       host: hostName('address this agent listens on for others').default('0.0.0.0'),
       port: port('port that other agents dial').default(7610),
       advertiseHost: hostName('where other agents find this host', {
+        sample: 'web-17.example.com',
         defaultText: 'the address the tracker sees',
       }).optional(),
     }).prefault({}),
@@ -69,6 +70,7 @@ function trackerShape() {
     url: httpUrl("the tracker's address", { sample: 'https://shoal.example.com:7600' }),
     token: text('join token of the role agent or seeder; better in tokenFile or the environment', {
       secret: true,
+      sample: 'shoal_agent_EXAMPLE',
     }).optional(),
     tokenFile: path('file', 'file with the join token, nothing else', {
       sample: '/etc/shoal/join.token',

@@ -12,11 +12,14 @@ export interface Fault {
 
 export class ConfigError extends CliError {
   readonly faults: readonly Fault[];
+  /** Whether a daemon does not start for it; else a command that only needs to know a key. */
+  readonly isStart: boolean;
 
-  constructor(faults: readonly Fault[]) {
+  constructor(faults: readonly Fault[], isStart = true) {
     const lines = faults.map(({ at, key, text }) => `${at}: ${key === '' ? '' : `${key} `}${text}`);
     super('BAD_CONFIG', lines.join('\n'));
     this.name = 'ConfigError';
     this.faults = faults;
+    this.isStart = isStart;
   }
 }

@@ -76,10 +76,10 @@ export function loadConfig<T>(spec: ConfigFile<T>, sources: ConfigSources, readF
 export function peekConfig<T>(spec: ConfigFile<T>, sources: ConfigSources, paths: readonly string[]) {
   const context = readLayers(spec, sources);
   const broken = context.file?.yaml.faults ?? [];
-  if (broken.length > 0) throw new ConfigError(broken);
+  if (broken.length > 0) throw new ConfigError(broken, false);
   const issues = spec.schema.safeParse(context.layers.raw).error?.issues ?? [];
   const faults = faultsOf(issues, context).filter(({ key }) => paths.includes(key));
-  if (faults.length > 0) throw new ConfigError(inOrder(faults));
+  if (faults.length > 0) throw new ConfigError(inOrder(faults), false);
   const entries = entriesOf(spec, context.layers);
   return (path: string): unknown => entries.find(({ key }) => key.path === path)?.value;
 }

@@ -22,10 +22,17 @@ describe.each(FILES)('the sample of %s.yaml', (_name, spec) => {
     expect(() => load(configSample<unknown>(spec))).not.toThrow();
   });
 
-  it('is a file without faults when all that is commented out is taken in', () => {
-    const all = configSample<unknown>(spec).replace(/^#(?=\w| {2})/gm, '');
+  it('is a file without faults when all that is commented out is taken in, but for what stands instead of it', () => {
+    const sample = configSample<unknown>(spec).replace(/^# +(token|layout|archive): .*$/gm, '');
+    const all = sample.replace(/^#(?=\w| {2})/gm, '');
     expect(all).toMatch(/^ {2}- host: /m);
     expect(() => load(all)).not.toThrow();
+  });
+
+  it('has an example value for every key', () => {
+    const values = spec.keys.filter(({ kind }) => kind !== 'section' && kind !== 'list');
+    for (const { path } of values)
+      expect(configSample<unknown>(spec)).toMatch(new RegExp(`^#? *(- )?${path.slice(path.search(/\w+$/))}: \\S`, 'm'));
   });
 
   it('has every key with its description', () => {

@@ -79,10 +79,8 @@ function sampleLines(key: ConfigKey, active: boolean): string[] {
   const about = `${key.description}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
   const value = key.sample ?? key.default;
   const blank = depth === 0 ? [''] : [];
-  if (isItem && value === undefined) return [`${indent}# ${name}: ${about}`];
   const head = [...blank, `${indent}# ${about}`];
   if (key.kind === 'section' || key.kind === 'list') return [...head, `${active ? '' : '#'}${indent}${name}:`];
-  if (value === undefined) return head.with(-1, `${indent}# ${name}: ${about}`);
   const bullet = isItem && name === 'host' ? `${indent.slice(2)}- ` : indent;
   return [...head, `${active ? '' : '#'}${bullet}${name}: ${inline(value)}`];
 }

@@ -10,7 +10,7 @@ const entry = z.strictObject({
     pattern: /^[A-Za-z0-9.:[\]_-]+$/,
     sample: 'harbor.example.com',
   }),
-  url: httpUrl('where it is reached, when that is not https://<host>').optional(),
+  url: httpUrl('where it is reached, when that is not https://<host>', { sample: 'http://127.0.0.1:5000' }).optional(),
   username: text(
     'account to read with; its password comes from passwordFile or from SHOAL_REGISTRY_PASSWORD_<HOST>, the host in upper case with _ for every other character',
     { sample: 'robot$shoal' },
@@ -19,8 +19,12 @@ const entry = z.strictObject({
     sample: '/etc/shoal/harbor.password',
   }).optional(),
   ca: path('file', 'PEM of an authority to trust for this registry', { sample: '/etc/shoal/harbor-ca.pem' }).optional(),
-  layout: path('folder', 'read the images from this OCI image layout instead of a registry').optional(),
-  archive: path('file', 'read the images from this docker save or OCI tar instead of a registry').optional(),
+  layout: path('folder', 'read the images from this OCI image layout instead of a registry', {
+    sample: '/srv/images/layout',
+  }).optional(),
+  archive: path('file', 'read the images from this docker save or OCI tar instead of a registry', {
+    sample: '/srv/images/app.tar',
+  }).optional(),
 });
 
 export type RegistryEntry = z.infer<typeof entry>;

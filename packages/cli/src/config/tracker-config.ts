@@ -44,15 +44,20 @@ function trackerSchema(host: HostDefaults) {
       'torrents for BitTorrent clients that are no agents (aria2, transmission, webtorrent): "shoal torrent" makes them',
     ).default(false),
     publicUrl: httpUrl("the tracker's address in torrents and answers", {
+      sample: 'https://shoal.example.com:7600',
       defaultText: 'the one it was asked under',
     }).optional(),
     registries: registriesKey('registries with an account, a CA or a place of their own; others are read anonymously'),
     seeder: section('the embedded seeder of `shoal tracker --seeder`', {
-      dataDir: path('folder', "the seeder's blobs and key", { defaultText: 'the folder seeder in dataDir' }).optional(),
+      dataDir: path('folder', "the seeder's blobs and key", {
+        sample: '/srv/shoal/seeder',
+        defaultText: 'the folder seeder in dataDir',
+      }).optional(),
       peer: section('where agents fetch pieces from it', {
         host: hostName('address the seeder listens on').default('0.0.0.0'),
         port: port('port of the seeder that agents dial').default(7610),
         advertiseHost: hostName('where agents find the seeder', {
+          sample: 'shoal.example.com',
           defaultText: 'the address it listens on, else the one this host reaches others from',
         }).optional(),
       }).prefault({}),

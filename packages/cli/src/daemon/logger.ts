@@ -7,8 +7,8 @@ import type { Io } from '../output/io.ts';
 
 const SECRETS = ['token', 'password', 'authorization'];
 
-export function createDaemonLogger(io: Pick<Io, 'stdout'>, level: string): Logger {
+export function createDaemonLogger(io: Pick<Io, 'log'>, level: string): Logger {
   const paths = SECRETS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
   const options = { level, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths, censor: '(hidden)' } };
-  return pino(options, { write: (line) => io.stdout(line) });
+  return pino(options, { write: (line) => io.log(line) });
 }

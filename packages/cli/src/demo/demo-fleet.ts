@@ -92,8 +92,10 @@ async function startMember(
 }
 
 async function stopAll(tracker: Tracker, members: readonly FleetMember[]): Promise<void> {
-  await Promise.all(members.map(({ agent }) => agent.stop()));
+  const ends = await Promise.allSettled(members.map(({ agent }) => agent.stop()));
   await tracker.stop();
+  const failed = ends.find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 async function findEngine(): Promise<Fleet['engine']> {

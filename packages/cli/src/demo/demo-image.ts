@@ -29,7 +29,7 @@ const LAYER_TAR = 'application/vnd.oci.image.layer.v1.tar';
 /** A base, a runtime and an application on top, as real images have them. */
 const LAYER_SHARES = [0.6, 0.3, 0.1];
 
-/** `wantedBytes` is what the image has at least; `onProgress` is told how many bytes are packed. */
+/** `wantedBytes` is what the image has at least; `onProgress` is told how many bytes are packed, and may throw. */
 export async function makeDemoImage(
   folder: string,
   wantedBytes: number,
@@ -81,13 +81,20 @@ async function writeLayer(
     }
   };
   const written = pipeline(tar, measured, createWriteStream(path, { highWaterMark: 1024 * 1024 }));
-  for (const file of files) await packFile(tar, file);
-  if (fillBytes > 0) tar.entry({ name: 'shoal-demo/fill' }, randomBytes(fillBytes));
-  tar.finalize();
+  const packed = packFiles(tar, files, fillBytes);
+  // When writing fails, packing fails too, with less to say.
+  await Promise.allSettled([written, packed]);
   await written;
+  await packed;
   const digest = `sha256:${hash.digest('hex')}`;
   await rename(path, blobPath(layout, digest));
   return { mediaType: LAYER_TAR, digest, size };
+}
+
+async function packFiles(tar: ReturnType<typeof pack>, files: MachineFile[], fillBytes: number): Promise<void> {
+  for (const file of files) await packFile(tar, file);
+  if (fillBytes > 0) tar.entry({ name: 'shoal-demo/fill' }, randomBytes(fillBytes));
+  tar.finalize();
 }
 
 async function packFile(tar: ReturnType<typeof pack>, { path, size }: MachineFile): Promise<void> {

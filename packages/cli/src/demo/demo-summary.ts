@@ -75,14 +75,20 @@ export function describeSummary(summary: DemoSummary, kept: string | undefined):
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const lines = [
     '',
-    `${summary.ok ? 'Done' : 'FAILED'}: ${summary.image} (${megabytes(summary.imageBytes)}) on ${summary.agents.length} agents in ${summary.seconds.toFixed(1)} s`,
+    `${summary.ok ? 'Done' : 'FAILED'}: ${summary.image} (${megabytes(summary.imageBytes)}) on ${agentsText(summary.agents.length)} in ${summary.seconds.toFixed(1)} s`,
     `  read from the origin    ${megabytes(summary.originBytes)} = ${summary.originCopies.toFixed(2)} × the image`,
     `  sent by the seeder      ${summary.seederCopies.toFixed(2)} × the image (without a swarm: ${summary.agents.length})`,
     `  moved between hosts     ${megabytes(summary.peerBytes)}, each host capped at ${formatRate(summary.bytesPerSecond ?? Number.POSITIVE_INFINITY)}`,
     ...summary.agents.map((agent) => `  ${agent.name.padEnd(9)} ${describeAgent(agent)}`),
     ...(kept === undefined ? [] : [`  kept in ${kept}`]),
+    ...(summary.ok || kept !== undefined ? [] : ['  run it with --keep to keep its log']),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** `1 agent`, `5 agents`. */
+export function agentsText(count: number): string {
+  return `${count} ${count === 1 ? 'agent' : 'agents'}`;
 }
 
 function describeAgent(agent: DemoAgentResult): string {

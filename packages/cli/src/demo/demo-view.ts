@@ -3,6 +3,7 @@
  * it; elsewhere one line every two seconds. Draws on stderr; stdout is for the result.
  */
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import type { Io } from '../output/io.ts';
 import type { FleetMember } from './demo-fleet.ts';
 
 export interface HostFigures {
@@ -26,13 +27,13 @@ export interface DemoView {
 const FORMAT = '{host} {bar} {percent} {rate} {held} {feeders}';
 const PLAIN_LINE_MS = 2000;
 
-export function createDemoView(stream: NodeJS.WriteStream, isTty: boolean): DemoView {
-  return isTty ? createBars(stream) : createLines(stream);
+export function createDemoView({ terminal, stderr }: Pick<Io, 'terminal' | 'stderr'>): DemoView {
+  return terminal === undefined ? createLines(stderr) : createBars(terminal);
 }
 
 function createBars(stream: NodeJS.WriteStream): DemoView {
   const bars = new MultiBar(
-    { stream, format: FORMAT, barsize: 24, hideCursor: true, linewrap: false, fps: 8 },
+    { stream, format: FORMAT, barsize: 24, hideCursor: true, linewrap: false, fps: 8, gracefulExit: false },
     Presets.shades_classic,
   );
   const rows = new Map<string, SingleBar>();
@@ -49,14 +50,14 @@ function createBars(stream: NodeJS.WriteStream): DemoView {
   };
 }
 
-function createLines(stream: NodeJS.WriteStream): DemoView {
+function createLines(stderr: Io['stderr']): DemoView {
   let lastAt = 0;
   return {
     draw(figures) {
       if (performance.now() - lastAt < PLAIN_LINE_MS) return;
       lastAt = performance.now();
       const text = figures.map((host) => `${host.name} ${percent(host)} ${host.doing ?? rate(host)}`);
-      stream.write(`${text.join(' · ')}\n`);
+      stderr(`${text.join(' · ')}\n`);
     },
     end: () => {},
   };

@@ -4,10 +4,13 @@
  */
 import { hostname } from 'node:os';
 import type { HostDefaults } from '../config/defaults.ts';
+import { guardOutput } from './output-guard.ts';
 
 export interface Io {
   /** The result, as it is. */
   stdout(text: string): void;
+  /** A line of a daemon's log, on stdout. From the first one on, what cannot be written is dropped. */
+  log(line: string): void;
   /** Progress and errors, as they are. */
   stderr(text: string): void;
   /** Where bars are drawn; undefined when stderr is no terminal. */
@@ -17,25 +20,30 @@ export interface Io {
   /** Monotonic milliseconds. */
   now(): number;
   delay(ms: number, signal: AbortSignal): Promise<void>;
-  /** Calls back at SIGINT or SIGTERM until the returned function is called. A second signal ends the process. */
+  /** Calls back at a stop signal (SIGINT, SIGTERM, SIGHUP, on Windows SIGBREAK) until the returned function is called. A second signal ends the process. */
   onStopSignal(handler: () => void): () => void;
   /** For results that were printed although they are failures. */
   setExitCode(code: number): void;
 }
 
-const STOP_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGBREAK'];
+const STOP_SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'];
 
 /** `exitCode()` is what `setExitCode` was told last. */
 export function processIo(): Io & { exitCode(): number } {
   let exitCode = 0;
-  // A reader that went away (`shoal jobs | head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
+  const stderr = (text: string) => void process.stderr.write(text);
+  const becomesLog = guardOutput({
+    ...{ stdout: process.stdout, stderr: process.stderr },
+    say: stderr,
+    exit: (code) => process.exit(code),
   });
   return {
     stdout: (text) => void process.stdout.write(text),
-    stderr: (text) => void process.stderr.write(text),
+    log: (line) => {
+      becomesLog();
+      process.stdout.write(line);
+    },
+    stderr,
     terminal: process.stderr.isTTY ? process.stderr : undefined,
     host: { platform: process.platform, env: process.env, hostName: hostname() },
     cwd: process.cwd(),

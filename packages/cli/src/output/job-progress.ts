@@ -27,9 +27,9 @@ export function createJobProgress(io: Io): JobProgress {
     show(view) {
       if (view.warning !== undefined && view.warning !== warning) progress.note(`warning: ${view.warning}`);
       warning = view.warning;
-      const rows = view.hosts.map((host) => rowOf(host, rateOf(host.peerId, figuresOf(host).haveBytes)));
-      const haveBytes = view.hosts.reduce((sum, host) => sum + figuresOf(host).haveBytes, 0);
-      progress.show(rows, summaryOf(view, rateOf('', haveBytes)));
+      const rows = view.hosts.map((host) => rowOf(host, rateOf(host.peerId, figuresOf(host).peerBytes)));
+      const peerBytes = view.hosts.reduce((sum, host) => sum + figuresOf(host).peerBytes, 0);
+      progress.show(rows, summaryOf(view, rateOf('', peerBytes)));
     },
     note: progress.note,
     stop: progress.stop,
@@ -39,12 +39,15 @@ export function createJobProgress(io: Io): JobProgress {
 export interface HostFigures {
   wantedBytes: number;
   haveBytes: number;
+  /** What came over the network; the rate is of these, since resumed bytes come from the disk. */
+  peerBytes: number;
 }
 
 export function figuresOf({ images }: JobHostView): HostFigures {
   return {
     wantedBytes: images.reduce((sum, image) => sum + image.wantedBytes, 0),
     haveBytes: images.reduce((sum, image) => sum + image.haveBytes, 0),
+    peerBytes: images.reduce((sum, image) => sum + image.peerBytes, 0),
   };
 }
 
@@ -60,7 +63,7 @@ function rowOf(host: JobHostView, bytesPerSecond: number): ProgressRow {
 }
 
 function detailOf(host: JobHostView, bytesPerSecond: number): string {
-  if (host.state === 'waiting' && !host.online) return 'waiting: the host is offline';
+  if (isMissing(host)) return `${host.state}: the host is offline`;
   if (host.state === 'failed') return `failed: ${errorTextOf(host)}`;
   if (host.state !== 'fetching') return host.state;
   const feeders = feedersOf(host);
@@ -73,6 +76,20 @@ function feedersOf({ images }: JobHostView): string {
   for (const { feeders } of images)
     for (const { name, bytes } of feeders) bytesOf.set(name, (bytesOf.get(name) ?? 0) + bytes);
   const names = [...bytesOf].toSorted((a, b) => b[1] - a[1]).map(([name]) => name);
+  return firstThree(names);
+}
+
+/** `, 1 offline: web-3`: the hosts a job waits for in vain; empty when there are none. */
+export function offlineText(hosts: readonly JobHostView[]): string {
+  const names = hosts.filter(isMissing).map(({ name }) => name);
+  return names.length === 0 ? '' : `, ${names.length} offline: ${firstThree(names)}`;
+}
+
+function isMissing({ online, state }: JobHostView): boolean {
+  return !online && state !== 'ready' && state !== 'failed';
+}
+
+function firstThree(names: readonly string[]): string {
   return names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
 }
 
@@ -88,5 +105,5 @@ function summaryOf({ hosts }: JobView, bytesPerSecond: number): string {
   const count = (state: JobHostView['state']) => hosts.filter((host) => host.state === state).length;
   const failed = count('failed') > 0 ? `, ${count('failed')} failed` : '';
   const bytes = wanted > 0 ? `, ${percentOf(have, wanted)} % of the bytes, ${formatRate(bytesPerSecond)}` : '';
-  return `${count('ready')} of ${hosts.length} hosts ready${failed}${bytes}`;
+  return `${count('ready')} of ${hosts.length} hosts ready${failed}${offlineText(hosts)}${bytes}`;
 }

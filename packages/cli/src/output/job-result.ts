@@ -4,7 +4,7 @@
  */
 import type { ImageReport, JobHostView, JobView } from '@shoal/tracker/client';
 import { formatBytes, formatCopies, formatDuration, formatTable, printable } from './format.ts';
-import { errorTextOf } from './job-progress.ts';
+import { errorTextOf, offlineText } from './job-progress.ts';
 
 export function describeJob(view: JobView): string {
   const many = view.images.length > 1;
@@ -58,5 +58,5 @@ function summaryLine(view: JobView): string {
   const imageBytes = view.images.reduce((sum, image) => sum + image.imageBytes, 0);
   const took = finishedAt === undefined ? '' : ` in ${formatDuration(Date.parse(finishedAt) - Date.parse(createdAt))}`;
   const origin = `${formatBytes(originBytes)} from the registry (${formatCopies(originBytes, imageBytes)} the image)`;
-  return `job ${id} ${state}: ${ready} of ${hosts.length} hosts ready${took}; ${origin}`;
+  return `job ${id} ${state}: ${ready} of ${hosts.length} hosts ready${offlineText(hosts)}${took}; ${origin}`;
 }

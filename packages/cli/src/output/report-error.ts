@@ -25,8 +25,8 @@ function lineOf({ text, source }: ToldError): string {
 }
 
 /** All faults of a file at once, one a line: an editor finds its way by `file:line:column:`. */
-function faultLines({ faults, message }: ConfigError): string {
+function faultLines({ faults, message, isStart }: ConfigError): string {
   const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
   const lines = message.split('\n').map((line) => `  ${printable(line)}\n`);
-  return `shoal: not started, ${count} in the settings:\n${lines.join('')}`;
+  return `shoal: ${isStart ? 'not started, ' : ''}${count} in the settings:\n${lines.join('')}`;
 }

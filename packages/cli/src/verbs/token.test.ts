@@ -44,6 +44,17 @@ describe('shoal token', () => {
     expect(err).toMatch(/^shoal: there is no folder .*typo/);
   });
 
+  it('points to the help of the very verb that was used wrongly', async () => {
+    expect((await run(['token', 'create', '--role', 'admin'])).err).toContain('"shoal token create --help"');
+    expect((await run(['token', 'grant'])).err).toContain('"shoal token --help"');
+  });
+
+  it('says what is wrong with the settings it was pointed to', async () => {
+    const { code, err } = await run(['token', 'list', '--config', 'nofile.yaml']);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^shoal: one fault in the settings:\n {2}nofile\.yaml: cannot be read \(ENOENT\)/);
+  });
+
   it.each([[['--role', 'king', '--name', 'a']], [['--role', 'admin']], [['--role', 'admin', '--name', ' ']]])(
     'is used wrongly: %j',
     async (args) => {
