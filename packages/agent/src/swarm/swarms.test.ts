@@ -130,7 +130,7 @@ describe('an answer that comes twice', () => {
     const kit = await testSwarms();
     const blob = blobOf(2 * PIECE);
     const fetch = kit.swarms.fetch(blob.digest, 'j');
-    await kit.joined(blob);
+    await kit.joined(blob, { role: 'holder' });
     const runner = kit.swarms.runnerOf(blob.digest);
     const before = runner?.ticket();
     await kit.joined(blob, { hashes: blob.hashes.subarray(0, 32) });
