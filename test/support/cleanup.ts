@@ -1,14 +1,15 @@
 /**
  * What a test file started or made, and its end, also when a test fails.
  *
- * Inside a test the end is the test's, else (hooks, top level) the file's. Knows nothing of what it cleans up.
+ * Inside a test the end is the test's, else (hooks, top level, tests that run at the same time) the file's. Knows nothing
+ * of what it cleans up.
  */
 
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, onTestFinished } from 'vitest';
+import { afterAll, onTestFinished, TestRunner } from 'vitest';
 
 type Cleanup = () => Promise<void> | void;
 
@@ -32,11 +33,10 @@ process.on('exit', () => {
 
 /** Last in, first out. Runs once, also when the test fails. */
 export function cleanUpAfter(cleanup: Cleanup): void {
-  try {
-    onTestFinished(cleanup, CLEANUP_TIMEOUT_MS);
-  } catch {
-    pending.push(cleanup); // not inside a test
-  }
+  const test = TestRunner.getCurrentTest();
+  // Of tests that run at the same time any may pass for the current one.
+  if (test === undefined || test.concurrent) pending.push(cleanup);
+  else onTestFinished(cleanup, CLEANUP_TIMEOUT_MS);
 }
 
 /** A folder of its own, short enough for a unix socket in it, removed afterwards. */

@@ -28,6 +28,8 @@ export interface LinkInfo {
   blockBytes: number;
   /** A foreign client answers requests only after its unchoke; agents never choke. */
   choked: boolean;
+  /** Requests a foreign client keeps waiting: those beyond it may be dropped without a word. Agents keep what is asked. */
+  maxRequests?: number;
 }
 
 export type SwarmEvent =
@@ -38,6 +40,7 @@ export type SwarmEvent =
   | ({ type: 'connected' } & LinkInfo)
   | { type: 'disconnected'; link: LinkId }
   | { type: 'choked'; link: LinkId; choked: boolean }
+  | { type: 'maxRequests'; link: LinkId; count: number }
   | { type: 'peerHas'; link: LinkId; piece: number }
   | { type: 'peerHolds'; link: LinkId; pieces: PieceSet }
   | ({ type: 'blockReceived'; link: LinkId } & Block)

@@ -29,6 +29,8 @@ export interface Link extends LinkInfo {
 
 /** How much of its own rate is asked ahead. */
 const PIPELINE_MS = 300;
+/** A foreign client may look at its requests only twice a second: with less asked ahead it would stay slow for ever. */
+const FOREIGN_PIPELINE_MS = 3000;
 const MAX_PIPELINE_BYTES = 32 * 1024 * 1024;
 const MEASURE_MS = 200;
 /** Without a block for so long a link is given one more chance, then closed. */
@@ -97,7 +99,10 @@ export function noteReceived(link: Link, block: Block, now: number): void {
 /** True while one more block may be asked for: by the time the queue takes, at least two blocks. */
 export function hasRoom(link: Link): boolean {
   if (link.snubbed) return link.asked.size === 0;
-  const target = Math.min(MAX_PIPELINE_BYTES, (link.bytesPerSecond * PIPELINE_MS) / 1000);
+  const { asked, maxRequests } = link;
+  if (maxRequests !== undefined && asked.size >= maxRequests) return false;
+  const aheadMs = maxRequests === undefined ? PIPELINE_MS : FOREIGN_PIPELINE_MS;
+  const target = Math.min(MAX_PIPELINE_BYTES, (link.bytesPerSecond * aheadMs) / 1000);
   return link.askedBytes < Math.max(target, 2 * link.blockBytes);
 }
 

@@ -61,6 +61,11 @@ export class Swarm {
         return this.#disconnected(event.link, now);
       case 'choked':
         return this.#withLink(event.link, (link) => this.#choked(link, event.choked));
+      case 'maxRequests':
+        return this.#withLink(event.link, (link) => {
+          link.maxRequests = event.count;
+          return [];
+        });
       case 'peerHas':
         return this.#peerHas(event.link, [event.piece], now);
       case 'peerHolds':

@@ -5,7 +5,7 @@
 import type { KeyObject } from 'node:crypto';
 import { type Block, isWellFormedBitfield, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
-import type { WireEvent, WireMessage } from '@shoal/wire';
+import { decodeExtendedHandshake, EXTENDED_HANDSHAKE_ID, type WireEvent, type WireMessage } from '@shoal/wire';
 import type { AdmittedPeer } from '../peer/admission.ts';
 import { foreignPeerId, type LinkHandler, type PeerConnection } from '../peer/peer-connection.ts';
 import type { DialTarget } from '../peer/peer-port.ts';
@@ -47,6 +47,8 @@ export interface ForeignPeer {
 }
 
 const WAKE_MS = 100;
+/** Requests a foreign client keeps waiting when it does not say: what clients take each other to keep. */
+const MAX_REQUESTS = 250;
 
 export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly swarmId: string;
@@ -196,7 +198,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
 
   /** One connection serves both ways, whoever dialled, and the other side chokes. */
   #openForeign(connection: PeerConnection, { peerId, blockBytes }: AdmittedPeer): void {
-    const both = { canRequest: true, canServe: true, remoteIsSeeder: false, choked: true };
+    const both = { canRequest: true, canServe: true, remoteIsSeeder: false, choked: true, maxRequests: MAX_REQUESTS };
     this.#handle({ type: 'connected', link: connection.id, peer: peerId, blockBytes, ...both });
     if (!this.#swarm.held.complete) connection.send({ type: 'interested' });
   }
@@ -236,6 +238,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
         // Some foreign clients stall on an unchoke they have not asked for.
         if (connection.peer?.foreign !== undefined) connection.send({ type: 'unchoke' });
         return;
+      case 'extended':
+        return this.#foreignSays(connection, event);
       case 'cancel':
         return this.#context.uploads.cancel(connection, event);
       case 'reject':
@@ -243,6 +247,16 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       default:
       // haveNone says nothing new, and hints are not used.
     }
+  }
+
+  /** Of a foreign client's extended handshake only the requests it keeps waiting are of interest. */
+  #foreignSays(connection: PeerConnection, { id, payload }: { id: number; payload: Uint8Array }): void {
+    if (connection.peer?.foreign === undefined || id !== EXTENDED_HANDSHAKE_ID) return;
+    const result = decodeExtendedHandshake(payload);
+    if (!result.ok) return connection.close(result.reason);
+    const count = result.handshake.reqq;
+    // Transmission 3.00 turns away the last of those it names.
+    if (count !== undefined) this.#handle({ type: 'maxRequests', link: connection.id, count: Math.max(1, count - 1) });
   }
 
   blockTarget({ id }: PeerConnection): Uint8Array | undefined {
