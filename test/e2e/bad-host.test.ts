@@ -212,7 +212,7 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
       const { reference } = faulty.serve('team/full', image);
       const { error, report } = await fails(site, reference, 'full-2');
       expect(error).toMatchObject({ code: 'DISK_FULL', retryable: true });
-      expect(error.text).toContain(`${blobsOf(agent)} has ${32 * MIB} bytes free`);
+      expect(error.text).toContain(`${blobsOf(agent)} has 32 MiB free`);
       expect(error.text).toMatch(/free space and run the job again/);
       expect(report.peerBytes).toBe(0);
       await disk.resize(128);
