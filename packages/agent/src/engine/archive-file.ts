@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { retryWhileHeld } from '../store/replace-file.ts';
 import { archiveSizeBytes, type ReadBlob, writeArchive } from './archive-writer.ts';
 import { EngineError, systemCode, throwIfAborted } from './errors.ts';
 import { type ImageParts, planEntries } from './image-parts.ts';
@@ -23,9 +23,6 @@ export interface WrittenArchive {
   /** Hex, of the whole file. */
   sha256: string;
 }
-
-const RENAME_ATTEMPTS = 5;
-const RENAME_DELAY_MS = 200;
 
 /** Rejects with EngineError (DISK_FULL, ARCHIVE_FAILED …) or with what `readBlob` threw; then no file is left. */
 export async function writeArchiveFile(path: string, request: ArchiveRequest): Promise<WrittenArchive> {
@@ -78,18 +75,9 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
-/** On Windows a scanner may hold either file open for a moment: EPERM, EBUSY, EACCES. */
 async function renameWhole(from: string, to: string): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      await rename(from, to);
-      return await syncFolder(dirname(to));
-    } catch (error) {
-      const held = /^(EPERM|EBUSY|EACCES)$/.test(systemCode(error) ?? '');
-      if (!held || process.platform !== 'win32' || attempt === RENAME_ATTEMPTS) throw error;
-      await delay(RENAME_DELAY_MS);
-    }
-  }
+  await retryWhileHeld(() => rename(from, to));
+  await syncFolder(dirname(to));
 }
 
 /** Makes the new name survive a power cut. NTFS keeps its own journal, and Windows opens no folder. */
