@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { pieceCount, pieceLengthFor, pieceSize } from './geometry.ts';
 import { createNeighbourGraph } from './neighbour-graph.ts';
 import { PiecePicker } from './picker.ts';
-import { isWellFormedBitfield, PieceSet } from './piece-set.ts';
+import { PieceSet } from './piece-set.ts';
 import { randomFrom } from './world.testkit.ts';
 
 const setOf = (length: number, ...pieces: number[]): PieceSet => {
@@ -68,14 +68,6 @@ describe('piece geometry', () => {
     expect(pieceCount(0, 4)).toBe(0);
     expect(pieceCount(9, 4)).toBe(3);
     expect(pieceSize(2, 9, 4)).toBe(1);
-  });
-});
-
-describe('a bitfield', () => {
-  it('must have the exact length and clear spare bits', () => {
-    expect(isWellFormedBitfield(new Uint8Array([0xff, 0x80]), 9)).toBe(true);
-    expect(isWellFormedBitfield(new Uint8Array([0xff, 0xc0]), 9)).toBe(false);
-    expect(isWellFormedBitfield(new Uint8Array([0xff]), 9)).toBe(false);
   });
 });
 

@@ -48,13 +48,6 @@ export class PieceSet {
   }
 }
 
-/** BEP 3: exactly ⌈pieces ÷ 8⌉ bytes, spare bits at the end clear. */
-export function isWellFormedBitfield(bits: Uint8Array, length: number): boolean {
-  if (bits.length !== Math.ceil(length / 8)) return false;
-  const spare = bits.length * 8 - length;
-  return spare === 0 || ((bits[bits.length - 1] ?? 0) & ((1 << spare) - 1)) === 0;
-}
-
 function bitOf(bits: Uint8Array, index: number): boolean {
   return ((bits[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
 }

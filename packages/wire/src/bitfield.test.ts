@@ -17,6 +17,9 @@ describe('bitfield', () => {
     expect(isValidBitfield(Buffer.of(0xff, 0xe0), 10)).toBe(false);
     expect(isValidBitfield(Buffer.of(0xff), 10)).toBe(false);
     expect(isValidBitfield(Buffer.of(0xff), 8)).toBe(true);
+    expect(isValidBitfield(Buffer.of(0xff, 0x80), 9)).toBe(true);
+    expect(isValidBitfield(Buffer.of(0xff, 0xc0), 9)).toBe(false);
+    expect(isValidBitfield(Buffer.of(0xff), 9)).toBe(false);
     expect(isValidBitfield(Buffer.alloc(0), 0)).toBe(true);
   });
 });

@@ -8,7 +8,7 @@ import { parseDigest } from '@shoal/oci';
 import type { AgentMessage, ImageReport, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
-import { EngineError } from '../engine/index.ts';
+import { EngineError, type ReadBlob } from '../engine/index.ts';
 import { AgentError, toSessionError } from '../errors.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { Swarms } from '../swarm/swarms.ts';
@@ -135,8 +135,8 @@ export class JobRunner {
   async #handOver(run: ImageRun, image: ParsedImage, signal: AbortSignal): Promise<void> {
     const { exit, store } = this.#options;
     run.report.state = 'loading';
-    const readBlob = (digest: string): AsyncIterable<Uint8Array> => {
-      const blob = store.list().find((candidate) => candidate.digest === digest);
+    const readBlob: ReadBlob = (digest) => {
+      const blob = store.get(digest);
       if (blob?.complete) return blob.bytes();
       throw new AgentError('STORE_FAILED', `${digest} is not on disk any more; run the job again`);
     };

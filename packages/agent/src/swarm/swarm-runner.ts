@@ -3,9 +3,15 @@
  * machine and carries out its effects. Decides nothing itself.
  */
 import type { KeyObject } from 'node:crypto';
-import { type Block, isWellFormedBitfield, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
+import { type Block, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
-import { decodeExtendedHandshake, EXTENDED_HANDSHAKE_ID, type WireEvent, type WireMessage } from '@shoal/wire';
+import {
+  decodeExtendedHandshake,
+  EXTENDED_HANDSHAKE_ID,
+  isValidBitfield,
+  type WireEvent,
+  type WireMessage,
+} from '@shoal/wire';
 import type { AdmittedPeer } from '../peer/admission.ts';
 import { foreignPeerId, type LinkHandler, type PeerConnection } from '../peer/peer-connection.ts';
 import type { DialTarget } from '../peer/peer-port.ts';
@@ -220,7 +226,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       case 'have':
         return this.#handle({ type: 'peerHas', link, piece: event.piece });
       case 'bitfield':
-        if (!isWellFormedBitfield(event.bits, this.pieceCount)) return connection.close('bad bitfield');
+        if (!isValidBitfield(event.bits, this.pieceCount)) return connection.close('bad bitfield');
         return this.#handle({ type: 'peerHolds', link, pieces: new PieceSet(this.pieceCount, event.bits) });
       case 'haveAll': {
         const all = new PieceSet(this.pieceCount);
