@@ -209,25 +209,42 @@ it('after stop nothing leaves and no timer runs', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('small blocks that follow each other are read and written together, up to 256 KiB', async () => {
-  const scheduler = schedule(Number.POSITIVE_INFINITY);
-  const connection = twinConnection();
-  const reads: number[] = [];
-  const gate = createGate();
-  const gated: BlockReader = {
-    readRun: async (run, targets) => {
-      reads.push(run.length);
-      expect(targets.map(({ length }) => length)).toEqual(run.map(({ length }) => length));
-      await gate.opened;
-    },
-  };
-  // The first three are read ahead one by one; the rest gathers meanwhile.
-  for (let index = 0; index < 23; index++)
-    scheduler.add(connection, { piece: 0, offset: index * BLOCK, length: BLOCK }, gated);
-  gate.open();
-  await vi.advanceTimersByTimeAsync(0);
-  expect(reads).toEqual([1, 1, 1, 16, 4]);
-  expect(connection.frames).toContain(16 * (BLOCK + 13));
-  expect(connection.sent.length).toBe(23);
-  scheduler.stop();
+describe('blocks that follow each other are read and written together', () => {
+  /** How many blocks each read took, of 150 that were asked for while the first reads went on. */
+  async function runsOf(bytesPerSecond: number, connectionCount = 1): Promise<number[]> {
+    const scheduler = schedule(bytesPerSecond);
+    const connections = Array.from({ length: connectionCount }, twinConnection);
+    const reads: number[] = [];
+    const gate = createGate();
+    const gated: BlockReader = {
+      readRun: async (run, targets) => {
+        reads.push(run.length);
+        expect(targets.map(({ length }) => length)).toEqual(run.map(({ length }) => length));
+        await gate.opened;
+      },
+    };
+    for (const connection of connections)
+      for (let index = 0; index < 150; index++)
+        scheduler.add(connection, { piece: 0, offset: index * BLOCK, length: BLOCK }, gated);
+    gate.open();
+    await vi.advanceTimersByTimeAsync(60_000);
+    for (const { sent, frames } of connections) {
+      expect(sent.length).toBe(150);
+      expect(frames.reduce((sum, bytes) => sum + bytes, 0)).toBe(150 * (BLOCK + 13));
+    }
+    scheduler.stop();
+    return reads;
+  }
+
+  it('up to 1 MiB without a cap, after two that were read ahead one by one', async () => {
+    expect(await runsOf(Number.POSITIVE_INFINITY)).toEqual([1, 1, 64, 64, 20]);
+  });
+
+  it('up to 10 ms of a cap', async () => {
+    expect(Math.max(...(await runsOf(400 * BLOCK)))).toBe(4);
+  });
+
+  it('up to 8 MiB over all connections', async () => {
+    expect(Math.max(...(await runsOf(Number.POSITIVE_INFINITY, 32)))).toBe(16);
+  });
 });

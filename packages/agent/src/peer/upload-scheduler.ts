@@ -25,10 +25,13 @@ interface Queue {
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
 export const MAX_QUEUED_BLOCKS = 4096;
 const TICK_MS = 5;
-const READS_AHEAD = 3;
-/** Blocks of foreign clients, and of agents under low caps, go out together. */
-const SMALL_BLOCK_BYTES = 64 * 1024;
-const MAX_RUN_BYTES = 256 * 1024;
+const READS_AHEAD = 2;
+/** One read and one write for blocks that lie behind each other: this halves the calls a gigabyte. */
+const MAX_RUN_BYTES = 1024 * 1024;
+/** Runs of all connections together, so that memory does not grow with them. */
+const ALL_RUNS_BYTES = 8 * 1024 * 1024;
+/** Under a cap a run is no more than what the bucket may save up. */
+const RUN_MS = 10;
 
 export class UploadScheduler {
   sentBytes = 0;
@@ -79,13 +82,18 @@ export class UploadScheduler {
         // To the end of the line: maps keep the order of insertion.
         this.#queues.delete(connection);
         this.#queues.set(connection, queue);
-        const run = takeRun(queue.blocks);
+        const run = takeRun(queue.blocks, this.#runBytes());
         this.#bucket.take(bytesOf(run), this.#now());
         void this.#serve(queue, run);
         served = true;
         break;
       }
     }
+  }
+
+  #runBytes(): number {
+    const inTime = (this.#bucket.bytesPerSecond * RUN_MS) / 1000;
+    return Math.min(MAX_RUN_BYTES, inTime, ALL_RUNS_BYTES / this.#queues.size);
   }
 
   #pumpLater(): void {
@@ -112,14 +120,14 @@ export class UploadScheduler {
   }
 }
 
-/** The next block with the small ones that follow it in the same piece: one read and one write for all. */
-function takeRun(blocks: Block[]): Block[] {
+/** The next block, with those that follow it in the same piece up to so many bytes in all. */
+function takeRun(blocks: Block[], maxBytes: number): Block[] {
   const run = [blocks.shift() as Block];
   let bytes = run[0]?.length ?? 0;
   for (;;) {
     const [last, next] = [run.at(-1) as Block, blocks[0]];
     if (next === undefined || next.piece !== last.piece || next.offset !== last.offset + last.length) return run;
-    if (next.length > SMALL_BLOCK_BYTES || bytes + next.length > MAX_RUN_BYTES) return run;
+    if (bytes + next.length > maxBytes) return run;
     run.push(blocks.shift() as Block);
     bytes += next.length;
   }

@@ -4,7 +4,7 @@
  */
 import { type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Digest } from '@shoal/oci';
+import { type Digest, digestAlgorithm } from '@shoal/oci';
 import { PieceSet, pieceCount, pieceSize } from '@shoal/swarm';
 import { AgentError, toStoreError } from '../errors.ts';
 import { encodePieceMap, type PieceMap } from './piece-map.ts';
@@ -36,8 +36,8 @@ export class BlobFile implements BlobFacts {
   readonly #workers: PieceWorkers;
   #flushTimer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
-  /** Pieces in the hands of a worker, which writes by number of the open file: it must stay open. */
-  readonly #writing = new Set<Promise<string>>();
+  /** Tasks of the workers, which read and write by number of the open file: it must stay open. */
+  readonly #running = new Set<Promise<string>>();
   #closed = false;
 
   private constructor(
@@ -177,6 +177,16 @@ export class BlobFile implements BlobFacts {
     if (bytesRead !== wanted) throw new AgentError('STORE_FAILED', `${this.path} ends early`);
   }
 
+  /**
+   * Hashes the next bytes of the whole blob, in order and of one blob of the agent at a time; the
+   * last step's result is the digest's hex.
+   */
+  digestStep(position: number, length: number): Promise<string> {
+    const last = position + length === this.size;
+    const algorithm = digestAlgorithm(this.digest);
+    return this.#withFile((fd) => this.#workers.run({ kind: 'digest', fd, position, length, algorithm, last }));
+  }
+
   /** n × 20 bytes, read from disk: what a torrent has. One after the other: traffic goes first. */
   async sha1OfPieces(): Promise<Buffer> {
     const hashes: Buffer[] = [];
@@ -213,28 +223,26 @@ export class BlobFile implements BlobFacts {
   async #settle(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#flushTimer);
-    await Promise.allSettled(this.#writing);
+    await Promise.allSettled(this.#running);
     await this.#flushing;
   }
 
   async #store(piece: number, memory: SharedArrayBuffer, expected: string | undefined): Promise<string> {
-    if (this.#closed) throw new AgentError('ABORTED', `${this.digest} is closed`);
     const length = pieceSize(piece, this.size, this.pieceLength);
-    const writing = this.#workers.run({
-      kind: 'store',
-      memory,
-      length,
-      fd: this.#file.fd,
-      position: piece * this.pieceLength,
-      expected,
-    });
-    this.#writing.add(writing);
+    const position = piece * this.pieceLength;
+    return this.#withFile((fd) => this.#workers.run({ kind: 'store', memory, length, fd, position, expected }));
+  }
+
+  async #withFile(task: (fd: number) => Promise<string>): Promise<string> {
+    if (this.#closed) throw new AgentError('ABORTED', `${this.digest} is closed`);
+    const running = task(this.#file.fd);
+    this.#running.add(running);
     try {
-      return await writing;
+      return await running;
     } catch (error) {
       throw toStoreError(error, this.path);
     } finally {
-      this.#writing.delete(writing);
+      this.#running.delete(running);
     }
   }
 
@@ -263,13 +271,8 @@ export class BlobFile implements BlobFacts {
 
   #hashOnDisk(piece: number, algorithm: 'sha256' | 'sha1'): Promise<string> {
     const length = pieceSize(piece, this.size, this.pieceLength);
-    return this.#workers.run({
-      kind: 'check',
-      fd: this.#file.fd,
-      position: piece * this.pieceLength,
-      length,
-      algorithm,
-    });
+    const position = piece * this.pieceLength;
+    return this.#withFile((fd) => this.#workers.run({ kind: 'check', fd, position, length, algorithm }));
   }
 
   async #sampleHolds(): Promise<boolean> {

@@ -4,13 +4,16 @@
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import type { DigestAlgorithm } from '@shoal/oci';
 import { AgentError } from '../errors.ts';
 
 export type PieceTask =
   /** Hash the first `length` bytes of `memory`; write them unless they differ from `expected`. */
   | { kind: 'store'; memory: SharedArrayBuffer; length: number; fd: number; position: number; expected?: string }
   /** Hash `length` bytes on disk; SHA-1 is what a torrent for foreign clients has. */
-  | { kind: 'check'; fd: number; position: number; length: number; algorithm: 'sha256' | 'sha1' };
+  | { kind: 'check'; fd: number; position: number; length: number; algorithm: 'sha256' | 'sha1' }
+  /** Hash the next bytes of a whole blob, from 0 on; the result of the `last` step is its digest. */
+  | { kind: 'digest'; fd: number; position: number; length: number; algorithm: DigestAlgorithm; last: boolean };
 
 export type PieceTaskResult = { id: number; hash: string } | { id: number; error: { code: string; message: string } };
 
@@ -35,7 +38,12 @@ export function startPieceWorkers(count: number): PieceWorkers {
   return {
     run(task) {
       if (stopped) return Promise.reject(new AgentError('ABORTED', 'the agent is stopping'));
-      const lane = lanes.reduce((least, other) => (other.waiting.size < least.waiting.size ? other : least));
+      // A digest goes on where its hash state is; everything else to the worker with least to do.
+      const [first] = lanes;
+      const lane =
+        task.kind === 'digest' && first
+          ? first
+          : lanes.reduce((least, other) => (other.waiting.size < least.waiting.size ? other : least));
       const id = nextId++;
       return new Promise((resolve, reject) => {
         lane.waiting.set(id, { resolve, reject });
