@@ -24,6 +24,8 @@ export interface LinkInfo {
   canServe: boolean;
   /** The remote seeds: it wants to know what we hold, to send each piece once. */
   remoteIsSeeder: boolean;
+  /** The peer stands behind another uplink: it is asked only for pieces that this host has a lease of. */
+  remote?: boolean;
   /** Largest block both sides take, bytes. */
   blockBytes: number;
   /** A foreign client answers requests only after its unchoke; agents never choke. */
@@ -49,6 +51,8 @@ export type SwarmEvent =
   /** The disk failed, not the peer: the piece is open again and nobody is blamed. */
   | { type: 'pieceLost'; piece: number }
   | ({ type: 'blockRequested'; link: LinkId } & Block)
+  /** The tracker's answer to `askLeases`: `refused` pieces come into the zone through another host. */
+  | { type: 'leases'; granted: number[]; refused: number[] }
   /** Bytes that may be asked for in this call; unused ones are the shell's again. */
   | { type: 'budget'; bytes: number }
   | { type: 'wake' };
@@ -73,5 +77,7 @@ export type SwarmEffect =
   | { type: 'announce'; link: LinkId; piece: number }
   /** All blocks are there: hash, write, then report `pieceVerified`. */
   | { type: 'verify'; piece: number }
+  /** May these pieces be fetched over the uplink of our zone? Answered by `leases`; asking again renews. */
+  | { type: 'askLeases'; pieces: number[] }
   | { type: 'close'; link: LinkId; reason: CloseReason }
   | { type: 'complete' };

@@ -87,6 +87,8 @@ export class Swarm {
         return [];
       case 'blockRequested':
         return this.#withLink(event.link, (link) => this.#blockRequested(link, pick(event)));
+      case 'leases':
+        return [];
       case 'budget':
         return this.#completed ? [] : this.#downloads.request(this.#askable(), event.bytes, now);
       case 'wake':

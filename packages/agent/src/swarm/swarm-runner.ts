@@ -327,7 +327,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       if (effect.type === 'dial') this.#dial(effect.peer);
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
-      else {
+      else if (effect.type !== 'askLeases') {
         const connection = this.#links.get(effect.link);
         if (connection !== undefined) this.#tell(connection, effect, outbox);
       }
