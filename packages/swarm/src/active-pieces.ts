@@ -10,14 +10,18 @@ export interface ActivePiece {
   readonly size: number;
   /** Fixed at the start; every block but the last has this length. */
   readonly blockBytes: number;
-  /** Links that have asked for a block and not got it: usually none or one. */
-  readonly askers: Set<LinkId>[];
+  /** Links that have asked for a block and not got it: usually none or one, two in endgame. */
+  readonly askers: (readonly LinkId[])[];
   readonly received: boolean[];
   receivedCount: number;
+  /** Blocks that are neither there nor asked for. */
+  unaskedCount: number;
   owner: LinkId | undefined;
   readonly authors: Set<PeerId>;
   verifying: boolean;
 }
+
+const NOBODY: readonly LinkId[] = [];
 
 export function startPiece(piece: number, size: number, blockBytes: number): ActivePiece {
   const blocks = Math.ceil(size / blockBytes);
@@ -25,9 +29,10 @@ export function startPiece(piece: number, size: number, blockBytes: number): Act
     piece,
     size,
     blockBytes,
-    askers: Array.from({ length: blocks }, () => new Set<LinkId>()),
+    askers: new Array<readonly LinkId[]>(blocks).fill(NOBODY),
     received: new Array<boolean>(blocks).fill(false),
     receivedCount: 0,
+    unaskedCount: blocks,
     owner: undefined,
     authors: new Set(),
     verifying: false,
@@ -43,14 +48,34 @@ export function blockAt(active: ActivePiece, index: number): Block {
 export function blockIndex(active: ActivePiece, block: Block): number | undefined {
   const index = block.offset / active.blockBytes;
   if (!Number.isInteger(index) || index >= active.received.length) return undefined;
-  return blockAt(active, index).length === block.length ? index : undefined;
+  return Math.min(active.blockBytes, active.size - block.offset) === block.length ? index : undefined;
 }
 
 /** First block nobody has been asked for. */
 export function unaskedBlock(active: ActivePiece): number | undefined {
-  if (active.verifying) return undefined;
-  const index = active.askers.findIndex((askers, at) => askers.size === 0 && active.received[at] === false);
-  return index < 0 ? undefined : index;
+  if (active.unaskedCount === 0) return undefined;
+  for (let index = 0; index < active.received.length; index++)
+    if (active.received[index] === false && active.askers[index] === NOBODY) return index;
+  return undefined;
+}
+
+export function askersOf(active: ActivePiece, index: number): readonly LinkId[] {
+  return active.askers[index] ?? NOBODY;
+}
+
+export function noteAsker(active: ActivePiece, index: number, link: LinkId): void {
+  const before = askersOf(active, index);
+  if (before === NOBODY) active.unaskedCount--;
+  active.askers[index] = [...before, link];
+}
+
+/** The block came, from a link that was asked; returns the others that were. */
+export function noteBlock(active: ActivePiece, index: number, link: LinkId): readonly LinkId[] {
+  const others = askersOf(active, index).filter((other) => other !== link);
+  active.received[index] = true;
+  active.receivedCount++;
+  active.askers[index] = NOBODY;
+  return others;
 }
 
 /** For endgame: a block that one other link was asked for and is late with; last first. */
@@ -61,7 +86,7 @@ export function lateBlock(
 ): number | undefined {
   if (active.verifying) return undefined;
   for (let index = active.askers.length - 1; index >= 0; index--) {
-    const [asker, ...others] = active.askers[index] as Set<LinkId>;
+    const [asker, ...others] = askersOf(active, index);
     if (active.received[index] !== false || asker === undefined || asker === link || others.length > 0) continue;
     if (isLate(asker, blockAt(active, index))) return index;
   }
@@ -70,6 +95,11 @@ export function lateBlock(
 
 /** Forgets what `link` was asked for; the piece may then be taken over by another. */
 export function releaseLink(active: ActivePiece, link: LinkId): void {
-  for (const askers of active.askers) askers.delete(link);
+  for (let index = 0; index < active.askers.length; index++) {
+    const before = askersOf(active, index);
+    if (!before.includes(link)) continue;
+    active.askers[index] = before.length === 1 ? NOBODY : before.filter((other) => other !== link);
+    if (before.length === 1) active.unaskedCount++;
+  }
   if (active.owner === link) active.owner = undefined;
 }

@@ -5,16 +5,19 @@
  */
 import {
   type ActivePiece,
+  askersOf,
   blockAt,
   blockIndex,
   lateBlock,
+  noteAsker,
+  noteBlock,
   releaseLink,
   startPiece,
   unaskedBlock,
 } from './active-pieces.ts';
 import type { Block, LinkId, PeerId, SwarmEffect } from './events.ts';
 import { pieceSize } from './geometry.ts';
-import { blockKey, forgetAsked, forgiveAsked, hasRoom, type Link, noteAsked, noteReceived } from './links.ts';
+import { blockKey, forgetAsked, forgiveAsked, hasRoom, type Link, NEVER, noteAsked, noteReceived } from './links.ts';
 import { PiecePicker } from './picker.ts';
 import type { PieceSet } from './piece-set.ts';
 
@@ -28,6 +31,8 @@ export interface DownloadOptions {
 
 /** In endgame a block that is out for so long is asked of a second peer, ms. */
 export const LATE_MS = 300;
+/** Who had no room for us is not asked again for so long: other peers are, meanwhile. */
+const BUSY_MS = 20;
 
 export class Downloads {
   readonly picker: PiecePicker;
@@ -38,6 +43,8 @@ export class Downloads {
   readonly #maxActive: number;
   #verifiable = 0;
   #turn = 0;
+  /** Counts what may give a link something to ask for again. */
+  #version = 0;
 
   constructor(held: PieceSet, links: ReadonlyMap<LinkId, Link>, options: DownloadOptions) {
     this.#held = held;
@@ -52,31 +59,43 @@ export class Downloads {
   }
 
   hashesKnown(count: number): void {
+    this.#version++;
     for (let piece = this.#verifiable; piece < count; piece++) if (!this.#held.has(piece)) this.picker.open(piece);
     this.#verifiable = Math.max(this.#verifiable, count);
+  }
+
+  /** Another link has a piece. */
+  offered(link: Link, piece: number): void {
+    this.picker.adjust(piece, 1);
+    // It may have been asked for of another link that is gone by now.
+    if (!this.#held.has(piece)) link.exhaustedAt = NEVER;
+  }
+
+  /** What could not be asked may be asked now. */
+  lookAgain(): void {
+    this.#version++;
   }
 
   /** Requests worth at most `budgetBytes`, one block a link and turn, so that links share it evenly. */
   request(links: readonly Link[], budgetBytes: number, now: number): SwarmEffect[] {
     const effects: SwarmEffect[] = [];
+    const start = this.#turn++;
     let left = budgetBytes;
-    let waiting = rotate(links, this.#turn++);
-    while (left > 0 && waiting.length > 0) {
-      const still: Link[] = [];
-      for (const link of waiting) {
-        if (left <= 0) break;
-        if (link.exhausted || !hasRoom(link)) continue;
+    for (let asked = true; asked && left > 0; ) {
+      asked = false;
+      for (let index = 0; index < links.length && left > 0; index++) {
+        const link = links[(start + index) % links.length] as Link;
+        if (link.exhaustedAt === this.#version || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
-          link.exhausted = true;
+          link.exhaustedAt = this.#version;
           continue;
         }
         noteAsked(link, block, now);
         effects.push({ type: 'request', link: link.link, ...block });
         left -= block.length;
-        still.push(link);
+        asked = true;
       }
-      waiting = still;
     }
     return effects;
   }
@@ -86,9 +105,7 @@ export class Downloads {
     const active = this.#active.get(block.piece);
     if (active === undefined || active.verifying) return false;
     const index = blockIndex(active, block);
-    return (
-      index !== undefined && active.received[index] === false && (active.askers[index] as Set<LinkId>).has(link.link)
-    );
+    return index !== undefined && active.received[index] === false && askersOf(active, index).includes(link.link);
   }
 
   /** A block is there; whoever else was asked for it is told not to send it. */
@@ -98,14 +115,10 @@ export class Downloads {
     const active = this.#active.get(block.piece);
     const index = active === undefined ? undefined : blockIndex(active, block);
     if (active === undefined || index === undefined || active.received[index] !== false) return [];
-    active.received[index] = true;
-    active.receivedCount++;
+    const others = noteBlock(active, index, link.link);
     active.authors.add(link.peer);
-    const others = active.askers[index] as Set<LinkId>;
-    others.delete(link.link);
-    const effects: SwarmEffect[] = [...others].map((other) => ({ type: 'cancel', link: other, ...block }));
+    const effects: SwarmEffect[] = others.map((other) => ({ type: 'cancel', link: other, ...block }));
     for (const other of others) forgiveAsked(this.#links.get(other) as Link, block);
-    others.clear();
     if (active.receivedCount === active.received.length) {
       active.verifying = true;
       effects.push({ type: 'verify', piece: block.piece });
@@ -113,8 +126,11 @@ export class Downloads {
     return effects;
   }
 
-  rejected(link: Link, block: Block): void {
+  /** It does not have the piece, or as many wait there as it can serve soon. */
+  rejected(link: Link, block: Block, now: number): void {
     if (!forgetAsked(link, block)) return;
+    link.busyUntil = now + BUSY_MS;
+    this.#version++;
     const active = this.#active.get(block.piece);
     if (active !== undefined) this.#release(active, link.link);
   }
@@ -122,6 +138,7 @@ export class Downloads {
   /** The result of a hash; returns who sent the piece when it was bad. */
   verified(piece: number, ok: boolean): PeerId[] {
     const active = this.#active.get(piece);
+    if (!ok || this.#active.size >= this.#maxActive) this.#version++;
     this.#active.delete(piece);
     if (ok) {
       this.#held.add(piece);
@@ -134,6 +151,7 @@ export class Downloads {
 
   /** Gives back all that was asked of a link. */
   release(link: Link): void {
+    this.#version++;
     for (const active of this.#active.values()) this.#release(active, link.link);
     for (const block of [...link.asked.values()]) forgiveAsked(link, block);
   }
@@ -145,7 +163,7 @@ export class Downloads {
 
   #release(active: ActivePiece, link: LinkId): void {
     releaseLink(active, link);
-    if (active.receivedCount > 0 || active.verifying || active.askers.some((askers) => askers.size > 0)) return;
+    if (active.receivedCount > 0 || active.verifying || active.unaskedCount < active.received.length) return;
     this.#active.delete(active.piece);
     this.picker.open(active.piece);
   }
@@ -169,19 +187,19 @@ export class Downloads {
 
   #ask(active: ActivePiece, index: number | undefined, link: Link): Block | undefined {
     if (index === undefined) return undefined;
-    (active.askers[index] as Set<LinkId>).add(link.link);
+    noteAsker(active, index, link.link);
     return blockAt(active, index);
   }
 
   #ownPiece(link: Link): ActivePiece | undefined {
     for (const active of this.#active.values())
-      if (active.owner === link.link && unaskedBlock(active) !== undefined) return active;
+      if (active.owner === link.link && active.unaskedCount > 0) return active;
     return undefined;
   }
 
   #abandonedPiece(link: Link): ActivePiece | undefined {
     for (const active of this.#active.values()) {
-      if (active.owner !== undefined || !link.have.has(active.piece) || unaskedBlock(active) === undefined) continue;
+      if (active.owner !== undefined || active.unaskedCount === 0 || !link.have.has(active.piece)) continue;
       if (active.blockBytes > link.blockBytes) continue;
       active.owner = link.link;
       return active;
@@ -200,10 +218,4 @@ export class Downloads {
     this.#active.set(piece, active);
     return active;
   }
-}
-
-function rotate<T>(items: readonly T[], by: number): T[] {
-  if (items.length === 0) return [];
-  const start = by % items.length;
-  return [...items.slice(start), ...items.slice(0, start)];
 }

@@ -13,19 +13,25 @@ export interface Link extends LinkInfo {
   /** What the remote has announced. */
   readonly have: PieceSet;
   /** Blocks asked for and not yet answered, by `blockKey`. */
-  readonly asked: Map<string, AskedBlock>;
+  readonly asked: Map<number, AskedBlock>;
   askedBytes: number;
   bytesPerSecond: number;
   lastBlockAt: number;
   measuredFrom: number;
   measuredBytes: number;
-  /** Nothing of what it has can be asked now; cleared when that may have changed. */
-  exhausted: boolean;
+  /** The link in the other direction between the same two, if there is one. */
+  twin: Link | undefined;
+  /** The version of the downloads at which nothing of what it has could be asked. */
+  exhaustedAt: number;
   /** Blocks that were asked for and given up: they may still come. */
-  readonly forgiven: Set<string>;
+  readonly forgiven: Set<number>;
   /** Went silent: one block at a time until it answers again. */
   snubbed: boolean;
+  /** It had no room for us: not asked again before. */
+  busyUntil: number;
 }
+
+export const NEVER = -1;
 
 /** How much of its own rate is asked ahead. */
 const PIPELINE_MS = 300;
@@ -50,13 +56,18 @@ export function createLink(info: LinkInfo, pieceCount: number, now: number): Lin
     lastBlockAt: now,
     measuredFrom: now,
     measuredBytes: 0,
-    exhausted: false,
+    twin: undefined,
+    exhaustedAt: NEVER,
     snubbed: false,
+    busyUntil: 0,
   };
 }
 
-export function blockKey(block: Block): string {
-  return `${block.piece}:${block.offset}`;
+/** One number a block: no piece is longer than 8 MiB. */
+const KEY_STRIDE = 2 ** 23;
+
+export function blockKey(block: Block): number {
+  return block.piece * KEY_STRIDE + block.offset;
 }
 
 export function noteAsked(link: Link, block: Block, now: number): void {
@@ -81,7 +92,8 @@ export function forgiveAsked(link: Link, block: Block): void {
 export function isExpected(link: Link, block: Block): boolean {
   const key = blockKey(block);
   const asked = link.asked.get(key);
-  return asked === undefined ? link.forgiven.delete(key) : asked.length === block.length;
+  if (asked === undefined) return link.forgiven.delete(key);
+  return asked.piece === block.piece && asked.length === block.length;
 }
 
 export function noteReceived(link: Link, block: Block, now: number): void {

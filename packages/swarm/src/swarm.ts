@@ -23,6 +23,14 @@ export interface SwarmOptions {
   random: () => number;
 }
 
+/** What concerns one link and nothing else. */
+type LinkEvent = Extract<
+  SwarmEvent,
+  { type: 'blockReceived' | 'blockRequested' | 'blockRejected' | 'choked' | 'maxRequests' }
+>;
+
+const NOTHING: readonly SwarmEffect[] = [];
+
 export class Swarm {
   readonly held: PieceSet;
   readonly #options: SwarmOptions;
@@ -30,6 +38,8 @@ export class Swarm {
   readonly #dialer = new Dialer();
   readonly #revealer: Revealer | undefined;
   readonly #links = new Map<LinkId, Link>();
+  /** The links that may be asked, in the order they came. */
+  readonly #sources: Link[] = [];
   #completed = false;
   #lookedAt = 0;
 
@@ -43,56 +53,57 @@ export class Swarm {
     this.#completed = this.held.complete;
   }
 
-  handle(event: SwarmEvent, now: number): SwarmEffect[] {
+  handle(event: SwarmEvent, now: number): readonly SwarmEffect[] {
     switch (event.type) {
       case 'hashesKnown':
         this.#downloads.hashesKnown(event.count);
-        this.#refresh();
         return this.#dial(now);
       case 'neighbours':
         this.#dialer.add(event.peers);
         return this.#dial(now);
       case 'dialFailed':
         this.#dialer.failed(event.peer, now);
-        return [];
+        return NOTHING;
       case 'connected':
         return this.#connected(event, now);
       case 'disconnected':
         return this.#disconnected(event.link, now);
-      case 'choked':
-        return this.#withLink(event.link, (link) => this.#choked(link, event.choked));
-      case 'maxRequests':
-        return this.#withLink(event.link, (link) => {
-          link.maxRequests = event.count;
-          return [];
-        });
       case 'peerHas':
-        return this.#peerHas(event.link, [event.piece], now);
+        return this.#peerHas(event.link, event.piece, now);
       case 'peerHolds':
-        return this.#peerHas(event.link, event.pieces, now);
-      case 'blockReceived':
-        return this.#withLink(event.link, (link) => this.#downloads.received(link, pick(event), now));
-      case 'blockRejected':
-        return this.#withLink(event.link, (link) => {
-          this.#downloads.rejected(link, pick(event));
-          this.#refresh();
-          link.exhausted = true;
-          return [];
-        });
+        return this.#peerHolds(event.link, event.pieces, now);
       case 'pieceVerified':
         return this.#pieceVerified(event.piece, event.ok, now);
       case 'pieceLost':
         this.#downloads.verified(event.piece, false);
-        this.#refresh();
-        return [];
-      case 'blockRequested':
-        return this.#withLink(event.link, (link) => this.#blockRequested(link, pick(event)));
+        return NOTHING;
       case 'leases':
-        return [];
+        return NOTHING;
       case 'budget':
-        return this.#completed ? [] : this.#downloads.request(this.#askable(), event.bytes, now);
+        return this.#completed ? NOTHING : this.#downloads.request(this.#sources, event.bytes, now);
       case 'wake':
         return this.#wake(now);
+      default: {
+        const link = this.#links.get(event.link);
+        return link === undefined ? NOTHING : this.#onLink(link, event, now);
+      }
+    }
+  }
+
+  #onLink(link: Link, event: LinkEvent, now: number): readonly SwarmEffect[] {
+    switch (event.type) {
+      case 'blockReceived':
+        return this.#downloads.received(link, pick(event), now);
+      case 'blockRequested':
+        return this.#blockRequested(link, pick(event));
+      case 'blockRejected':
+        this.#downloads.rejected(link, pick(event), now);
+        return NOTHING;
+      case 'choked':
+        return this.#choked(link, event.choked);
+      case 'maxRequests':
+        link.maxRequests = event.count;
+        return NOTHING;
     }
   }
 
@@ -108,16 +119,18 @@ export class Swarm {
 
   /** When `wake` is due, in the same clock as `now`; undefined when nothing is pending. */
   nextWakeup(): number | undefined {
-    const times = [this.#completed ? undefined : this.#dialer.nextDueAt(), this.#revealer?.nextWakeup()];
-    for (const link of this.#links.values()) times.push(silentAt(link));
-    if (this.#downloads.inEndgame) times.push(this.#lookedAt + LATE_MS);
-    const known = times.filter((time) => time !== undefined);
-    return known.length === 0 ? undefined : Math.min(...known);
+    let next = this.#revealer?.nextWakeup() ?? Number.POSITIVE_INFINITY;
+    if (!this.#completed) next = Math.min(next, this.#dialer.nextDueAt() ?? next);
+    for (const link of this.#sources) next = Math.min(next, silentAt(link) ?? next);
+    if (this.#downloads.inEndgame) next = Math.min(next, this.#lookedAt + LATE_MS);
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
-  #connected(info: LinkInfo, now: number): SwarmEffect[] {
+  #connected(info: LinkInfo, now: number): readonly SwarmEffect[] {
     const link = createLink(info, this.held.length, now);
     this.#links.set(link.link, link);
+    this.#pair(link);
+    if (link.canRequest) this.#sources.push(link);
     // Who was blocked and comes back by itself has to wait as well; a mere downloader does no harm.
     if (link.canRequest && this.#dialer.isBlocked(link.peer, now)) return [close(link, 'blocked')];
     if (link.canRequest) this.#dialer.connected(link.peer);
@@ -136,51 +149,64 @@ export class Swarm {
     const link = this.#links.get(linkId);
     if (link === undefined) return [];
     this.#links.delete(linkId);
+    if (link.twin !== undefined) link.twin.twin = undefined;
     this.#revealer?.leave(linkId);
     if (link.canRequest) {
+      this.#sources.splice(this.#sources.indexOf(link), 1);
       this.#downloads.release(link);
       for (const piece of link.have) this.#downloads.picker.adjust(piece, -1);
       this.#dialer.failed(link.peer, now);
-      this.#refresh();
     }
     return this.#reveal(now);
   }
 
-  /** A choke drops what was asked (BEP 3). */
-  #choked(link: Link, choked: boolean): SwarmEffect[] {
-    link.choked = choked;
-    if (choked) {
-      this.#downloads.release(link);
-      this.#refresh();
+  #pair(link: Link): void {
+    for (const other of this.#links.values()) {
+      if (other === link || other.peer !== link.peer || other.canRequest === link.canRequest) continue;
+      link.twin = other;
+      other.twin = link;
     }
-    return [];
   }
 
-  #peerHas(linkId: LinkId, pieces: Iterable<number>, now: number): SwarmEffect[] {
+  /** A choke drops what was asked (BEP 3). */
+  #choked(link: Link, choked: boolean): readonly SwarmEffect[] {
+    link.choked = choked;
+    if (choked) this.#downloads.release(link);
+    return NOTHING;
+  }
+
+  #peerHolds(linkId: LinkId, pieces: PieceSet, now: number): readonly SwarmEffect[] {
+    const effects: SwarmEffect[] = [];
+    for (const piece of pieces) effects.push(...this.#peerHas(linkId, piece, now));
+    return effects;
+  }
+
+  #peerHas(linkId: LinkId, piece: number, now: number): readonly SwarmEffect[] {
     const link = this.#links.get(linkId);
-    if (link === undefined) return [];
-    for (const piece of pieces) {
-      if (piece < 0 || piece >= this.held.length) return [close(link, 'piece out of range')];
-      if (!link.have.add(piece)) continue;
-      if (link.canRequest) this.#downloads.picker.adjust(piece, 1);
-      this.#revealer?.noteHave(linkId, piece, now);
-    }
-    link.exhausted = false;
+    if (link === undefined) return NOTHING;
+    if (piece < 0 || piece >= this.held.length) return [close(link, 'piece out of range')];
+    if (!link.have.add(piece)) return NOTHING;
+    if (link.canRequest) this.#downloads.offered(link, piece);
+    if (this.#revealer === undefined) return NOTHING;
+    this.#revealer.noteHave(linkId, piece, now);
     return this.#reveal(now);
   }
 
   #pieceVerified(piece: number, ok: boolean, now: number): SwarmEffect[] {
     const authors = this.#downloads.verified(piece, ok);
-    this.#refresh();
     if (!ok) return this.#punish(authors, now);
     const effects: SwarmEffect[] = [];
-    for (const link of this.#links.values()) {
-      const listens = (link.canServe && this.#revealer === undefined && !link.have.has(piece)) || link.remoteIsSeeder;
-      if (listens) effects.push({ type: 'announce', link: link.link, piece });
-    }
-    effects.push(...this.#reveal(now));
+    for (const link of this.#links.values())
+      if (this.#listens(link, piece)) effects.push({ type: 'announce', link: link.link, piece });
+    if (this.#revealer !== undefined) effects.push(...this.#reveal(now));
     if (this.held.complete && !this.#completed) effects.push(...this.#complete());
     return effects;
+  }
+
+  /** Who has the piece itself need not know that we have it, but for the seeder, which counts what is out. */
+  #listens(link: Link, piece: number): boolean {
+    if (link.remoteIsSeeder) return true;
+    return link.canServe && this.#revealer === undefined && !(link.twin ?? link).have.has(piece);
   }
 
   #complete(): SwarmEffect[] {
@@ -214,9 +240,9 @@ export class Swarm {
 
   #wake(now: number): SwarmEffect[] {
     const effects = [...this.#dial(now), ...this.#reveal(now)];
-    if (this.#downloads.inEndgame) this.#refresh(); // what was not late may be now
+    if (this.#downloads.inEndgame) this.#downloads.lookAgain(); // what was not late may be now
     this.#lookedAt = now;
-    for (const link of this.#links.values()) {
+    for (const link of this.#sources) {
       const silent = silentAt(link);
       if (silent === undefined || silent > now) continue;
       if (link.snubbed) {
@@ -226,7 +252,6 @@ export class Swarm {
       for (const block of link.asked.values()) effects.push({ type: 'cancel', link: link.link, ...pick(block) });
       this.#downloads.release(link);
       link.snubbed = true;
-      this.#refresh();
     }
     return effects;
   }
@@ -238,20 +263,6 @@ export class Swarm {
 
   #reveal(now: number): SwarmEffect[] {
     return (this.#revealer?.reveal(now) ?? []).map((reveal) => ({ type: 'announce', ...reveal }));
-  }
-
-  #askable(): Link[] {
-    return [...this.#links.values()].filter((link) => link.canRequest && !link.choked && !link.exhausted);
-  }
-
-  /** Pieces came free or became known: every link may have something again. */
-  #refresh(): void {
-    for (const link of this.#links.values()) link.exhausted = false;
-  }
-
-  #withLink(linkId: LinkId, act: (link: Link) => SwarmEffect[]): SwarmEffect[] {
-    const link = this.#links.get(linkId);
-    return link === undefined ? [] : act(link);
   }
 }
 

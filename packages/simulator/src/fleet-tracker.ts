@@ -1,0 +1,45 @@
+/**
+ * The tracker of the world: the production neighbour graph and leases behind a message's delay. It
+ * can be away for a while: then nobody is introduced, and what it knew of members is gone.
+ */
+import { createLeaseTable, createNeighbourGraph, type LeaseTable, type NeighbourGraph } from '@shoal/swarm';
+import type { SimHost } from './host.ts';
+
+export interface FleetTracker {
+  away: boolean;
+  /** Hosts that are told of each other. */
+  join(host: SimHost): SimHost[];
+  leave(host: SimHost): void;
+  lease(host: SimHost, pieces: number[], nowMs: number): { granted: number[]; refused: number[] } | undefined;
+  /** Forgets all members: they come back by themselves. */
+  restart(): void;
+}
+
+export function createFleetTracker(degree: number, random: () => number): FleetTracker {
+  let graph: NeighbourGraph;
+  let leases: LeaseTable;
+  const members = new Map<string, SimHost>();
+  const tracker: FleetTracker = {
+    away: false,
+    join(host) {
+      members.set(host.id, host);
+      return graph.add(host.id, host.zone?.name).flatMap((id) => members.get(id) ?? []);
+    },
+    leave(host) {
+      if (!members.delete(host.id)) return;
+      graph.remove(host.id);
+      leases.release(host.id);
+    },
+    lease(host, pieces, nowMs) {
+      if (tracker.away || host.zone === undefined) return undefined;
+      return leases.ask({ zone: host.zone.name, holder: host.id, pieces }, nowMs);
+    },
+    restart() {
+      members.clear();
+      graph = createNeighbourGraph({ degree, random });
+      leases = createLeaseTable();
+    },
+  };
+  tracker.restart();
+  return tracker;
+}

@@ -1,0 +1,115 @@
+/**
+ * Who is sent the next block: few uploads at a time. One requester is served to the end of a piece
+ * before the next, because a whole piece can be passed on at once and twenty begun ones cannot. A
+ * request that would have to wait long is turned away, so that it is made elsewhere while this
+ * queue is busy: claims that wait in long queues leave other uploaders idle. Who cannot take more at
+ * the moment is passed over, so that a slow one holds nobody up. Knows nothing of caps, sockets or
+ * disks.
+ */
+import type { Block } from './events.ts';
+
+interface Line {
+  blocks: Block[];
+  /** Pieces among the waiting blocks. */
+  turns: number;
+  /** Served in its present turn, bytes. */
+  servedBytes: number;
+  /** The piece it was served last. */
+  piece: number | undefined;
+}
+
+/** A turn ends at the end of a piece, and not before so many bytes. */
+const TURN_BYTES = 1024 * 1024;
+
+export class UploadQueue<Requester> {
+  readonly #lines = new Map<Requester, Line>();
+  #turns = 0;
+
+  /** Requesters that wait or were served. */
+  get size(): number {
+    return this.#lines.size;
+  }
+
+  /**
+   * Takes a block on, unless so many pieces wait already; the rest of a piece that is being served
+   * is always taken. Returns how many blocks of this requester wait now, or `busy`.
+   */
+  add(requester: Requester, block: Block, mostTurns: number): number | 'busy' {
+    const line = this.#lines.get(requester);
+    const goesOn = line !== undefined && (line.blocks.at(-1)?.piece ?? line.piece) === block.piece;
+    if (!goesOn && this.#turns >= mostTurns) return 'busy';
+    const own = line ?? { blocks: [], turns: 0, servedBytes: 0, piece: undefined };
+    if (line === undefined) this.#lines.set(requester, own);
+    if (own.blocks.at(-1)?.piece !== block.piece) this.#count(own, 1);
+    return own.blocks.push(block);
+  }
+
+  cancel(requester: Requester, { piece, offset }: Block): void {
+    const line = this.#lines.get(requester);
+    const at = line?.blocks.findIndex((block) => block.piece === piece && block.offset === offset) ?? -1;
+    if (line === undefined || at < 0) return;
+    line.blocks.splice(at, 1);
+    this.#count(line, turnsOf(line.blocks) - line.turns);
+  }
+
+  remove(requester: Requester): void {
+    const line = this.#lines.get(requester);
+    if (line !== undefined) this.#count(line, -line.turns);
+    this.#lines.delete(requester);
+  }
+
+  clear(): void {
+    this.#lines.clear();
+    this.#turns = 0;
+  }
+
+  /** Blocks for one read and one write: the next of whoever `canTake`, with those that follow in the same piece. */
+  next(
+    canTake: (requester: Requester) => boolean,
+    maxBytes: number,
+  ): { requester: Requester; run: Block[] } | undefined {
+    // Whose turn has ended goes behind those that the loop has still to see.
+    for (const [requester, line] of this.#lines) {
+      const [first] = line.blocks;
+      if (first === undefined || !canTake(requester)) continue;
+      if (line.servedBytes >= TURN_BYTES && first.piece !== line.piece) {
+        this.#endTurn(requester, line);
+        continue;
+      }
+      const run = takeRun(line.blocks, maxBytes);
+      line.piece = first.piece;
+      for (const { length } of run) line.servedBytes += length;
+      if (line.blocks[0]?.piece !== first.piece) this.#count(line, -1);
+      return { requester, run };
+    }
+    return undefined;
+  }
+
+  /** To the end of the line: maps keep the order of insertion. */
+  #endTurn(requester: Requester, line: Line): void {
+    line.servedBytes = 0;
+    this.#lines.delete(requester);
+    this.#lines.set(requester, line);
+  }
+
+  #count(line: Line, by: number): void {
+    line.turns += by;
+    this.#turns += by;
+  }
+}
+
+function turnsOf(blocks: readonly Block[]): number {
+  return blocks.filter(({ piece }, at) => blocks[at - 1]?.piece !== piece).length;
+}
+
+function takeRun(blocks: Block[], maxBytes: number): Block[] {
+  const run = [blocks.shift() as Block];
+  let bytes = run[0]?.length ?? 0;
+  for (;;) {
+    const [last, next] = [run.at(-1) as Block, blocks[0]];
+    if (next === undefined || next.piece !== last.piece || next.offset !== last.offset + last.length) return run;
+    if (bytes + next.length > maxBytes) return run;
+    run.push(blocks.shift() as Block);
+    bytes += next.length;
+  }
+}
