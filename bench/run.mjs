@@ -4,23 +4,27 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { parseRate } from '@shoal/policy';
 import { formatBytes, parseBytes } from './harness/bytes.mjs';
 import { cleanUpAll, cleanUpOnSignals } from './harness/cleanup.mjs';
 import { BenchError, UsageError } from './harness/errors.mjs';
 
 /**
  * @typedef {object} BenchOptions
- * @property {readonly number[]} sizesBytes one, or several where the bench can
+ * @property {readonly number[]} sizesBytes one, or several where the bench can; none when every row has its own
  * @property {number} rounds
  * @property {readonly string[]} rows
  * @property {string | undefined} dir
+ * @property {number | undefined} hosts
+ * @property {number | undefined} bytesPerSecond cap of every host
  * @property {(line: string) => void} say progress
  * @typedef {{ row: string, failed?: string, missing?: string }} BenchRow
  * @typedef {{ figures: Record<string, number>, rows: readonly BenchRow[], text: string }} BenchResult
  * @typedef {object} Bench
  * @property {readonly string[]} ROWS what --only chooses from; none when its rows build on each other
- * @property {string} DEFAULT_SIZE
+ * @property {string | undefined} DEFAULT_SIZE
  * @property {number} DEFAULT_ROUNDS
+ * @property {boolean} [TAKES_HOSTS] knows --hosts and --cap
  * @property {(options: BenchOptions) => Promise<BenchResult>} runBench
  */
 
@@ -29,9 +33,13 @@ const BENCHES = {
   dataplane: () => import('./dataplane.mjs'),
   huge: () => import('./huge.mjs'),
   memory: () => import('./memory.mjs'),
+  swarm: () => import('./swarm.mjs'),
 };
 
-const USAGE = `npm run bench -- ${Object.keys(BENCHES).join('|')} [--json] [--rounds N] [--size 2GiB] [--only row,row] [--dir FOLDER]`;
+/** Each is a process and a network namespace. */
+const MAX_HOSTS = 200;
+
+const USAGE = `npm run bench -- ${Object.keys(BENCHES).join('|')} [--json] [--rounds N] [--size 2GiB] [--only row,row] [--dir FOLDER] [--hosts N] [--cap '5 MiB/s']`;
 
 async function main() {
   if (process.platform !== 'linux') throw new UsageError('the benches read /proc: they run on Linux only.');
@@ -62,19 +70,23 @@ function parse() {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, rounds: text, size: text, only: text, dir: text },
+      options: { json: { type: 'boolean' }, rounds: text, size: text, only: text, dir: text, hosts: text, cap: text },
     });
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : error}\n${USAGE}`);
   }
 }
 
-/** @param {Bench} bench @param {{ rounds?: string, size?: string, only?: string, dir?: string }} values @returns {BenchOptions} */
-function optionsFor({ ROWS, DEFAULT_SIZE, DEFAULT_ROUNDS }, values) {
+/**
+ * @param {Bench} bench
+ * @param {{ rounds?: string, size?: string, only?: string, dir?: string, hosts?: string, cap?: string }} values
+ * @returns {BenchOptions}
+ */
+function optionsFor({ ROWS, DEFAULT_SIZE, DEFAULT_ROUNDS, TAKES_HOSTS = false }, values) {
   const rounds = Number(values.rounds ?? DEFAULT_ROUNDS);
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new UsageError(`--rounds ${values.rounds}: a whole number from 1 up`);
-  const sizesBytes = (values.size ?? DEFAULT_SIZE).split(',').map((text) => {
+  const sizesBytes = ((values.size ?? DEFAULT_SIZE)?.split(',') ?? []).map((text) => {
     const bytes = parseBytes(text);
     if (bytes === undefined) throw new UsageError(`--size ${text}: an amount such as 512MiB or 2GiB`);
     return bytes;
@@ -85,8 +97,31 @@ function optionsFor({ ROWS, DEFAULT_SIZE, DEFAULT_ROUNDS }, values) {
     throw new UsageError(
       `--only ${unknown.join(',')}: ${ROWS.length > 0 ? `the rows are ${ROWS.join(', ')}` : 'this bench runs as a whole'}`,
     );
+  if (!TAKES_HOSTS && (values.hosts ?? values.cap) !== undefined)
+    throw new UsageError('this bench has no hosts: --hosts and --cap are for swarm');
   const say = (/** @type {string} */ line) => void process.stderr.write(`bench: ${line}\n`);
-  return { sizesBytes, rounds, rows: ROWS.filter((row) => rows.includes(row)), dir: values.dir, say };
+  return {
+    ...{ sizesBytes, rounds, rows: ROWS.filter((row) => rows.includes(row)), dir: values.dir, say },
+    ...{ hosts: hostsIn(values.hosts), bytesPerSecond: rateIn(values.cap) },
+  };
+}
+
+/** @param {string | undefined} text */
+function hostsIn(text) {
+  const hosts = text === undefined ? undefined : Number(text);
+  if (hosts === undefined || (Number.isInteger(hosts) && hosts >= 1 && hosts <= MAX_HOSTS)) return hosts;
+  throw new UsageError(`--hosts ${text}: a whole number from 1 to ${MAX_HOSTS}`);
+}
+
+/** @param {string | undefined} text */
+function rateIn(text) {
+  try {
+    const rate = text === undefined ? undefined : parseRate(text);
+    if (rate === undefined || (rate > 0 && Number.isFinite(rate))) return rate;
+  } catch {
+    // said below
+  }
+  throw new UsageError(`--cap ${text}: a rate such as '5 MiB/s' or '3 Mbit/s'`);
 }
 
 /** @param {unknown} error */

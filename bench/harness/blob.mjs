@@ -12,24 +12,29 @@ export const TORRENT_PIECE_BYTES = 4 * MIB;
 const AES_BLOCK_BYTES = 16;
 const ZEROS = Buffer.alloc(TORRENT_PIECE_BYTES);
 
-/** @typedef {{ sizeBytes: number, digest: string, pieceSha1s: Buffer }} BlobFacts `digest`: sha256:…; 20 bytes a piece */
+/** @typedef {{ sizeBytes: number, digest: string, pieceBytes: number, pieceSha1s: Buffer }} BlobFacts `digest`: sha256:…; 20 bytes a piece */
 
-/** @param {string} file @param {number} sizeBytes @returns {Promise<BlobFacts>} */
-export async function writeRandomBlob(file, sizeBytes) {
+/** @param {string} file @param {number} sizeBytes @param {number} [pieceBytes] for `pieceSha1s`, a part of 4 MiB @returns {Promise<BlobFacts>} */
+export async function writeRandomBlob(file, sizeBytes, pieceBytes = TORRENT_PIECE_BYTES) {
   const key = randomBytes(32);
   const whole = createHash('sha256');
   const pieceSha1s = [];
   const handle = await open(file, 'wx');
   try {
-    for (const piece of keyStream(key, 0, sizeBytes)) {
-      whole.update(piece);
-      pieceSha1s.push(createHash('sha1').update(piece).digest());
-      for (let done = 0; done < piece.length; ) done += (await handle.write(piece, done)).bytesWritten;
+    for (const chunk of keyStream(key, 0, sizeBytes)) {
+      whole.update(chunk);
+      for (let at = 0; at < chunk.length; at += pieceBytes)
+        pieceSha1s.push(
+          createHash('sha1')
+            .update(chunk.subarray(at, at + pieceBytes))
+            .digest(),
+        );
+      for (let done = 0; done < chunk.length; ) done += (await handle.write(chunk, done)).bytesWritten;
     }
   } finally {
     await handle.close();
   }
-  return { sizeBytes, digest: `sha256:${whole.digest('hex')}`, pieceSha1s: Buffer.concat(pieceSha1s) };
+  return { sizeBytes, digest: `sha256:${whole.digest('hex')}`, pieceBytes, pieceSha1s: Buffer.concat(pieceSha1s) };
 }
 
 /** The same key gives the same bytes; `offset` must be a multiple of 16. @param {Buffer} key @param {number} offset @param {number} sizeBytes */

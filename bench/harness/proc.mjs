@@ -53,6 +53,16 @@ export function availableMemoryBytes() {
   return Number(/^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]) * 1024;
 }
 
+/** CPU seconds of the whole machine since boot, all of them and the busy ones. */
+export function machineCpu() {
+  const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
+  // user nice system idle iowait irq softirq steal; guest time, which follows, is in user time already.
+  const ticks = line.split(/\s+/).slice(1, 9).map(Number);
+  const total = ticks.reduce((sum, value) => sum + value, 0);
+  const waiting = (ticks[3] ?? 0) + (ticks[4] ?? 0);
+  return { total: total / TICKS_PER_SECOND, busy: (total - waiting) / TICKS_PER_SECOND };
+}
+
 /** Bytes that went over the loopback interface since boot. */
 export function loopbackBytes() {
   return Number(/^\s*lo:\s*(\d+)/m.exec(readFileSync('/proc/net/dev', 'latin1'))?.[1]);

@@ -1,6 +1,6 @@
 /*
- * The smallest BitTorrent tracker (BEP 3, compact as in BEP 23) that introduces one sender to receivers. A receiver's
- * answer is held back until the bench gives the order to start.
+ * The smallest BitTorrent tracker (BEP 3, compact as in BEP 23). Receivers' answers are held back until the bench gives
+ * the order to start; then all who wait are introduced to the senders and to each other.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -9,26 +9,32 @@ import { cleanUpAfter } from '../harness/cleanup.mjs';
 
 const INTERVAL_SECONDS = 3600;
 
-export async function openAnnounce() {
-  /** @type {number | undefined} */
-  let senderPort;
-  /** @type {(() => void)[]} */
+/** @typedef {{ host: string, port: number }} Peer */
+
+/** @param {string} [address] where it listens */
+export async function openAnnounce(address = '127.0.0.1') {
+  /** @type {Peer[]} */
+  const senders = [];
+  /** @type {{ peer: Peer, answer: (peers: readonly Peer[]) => void }[]} */
   let held = [];
   const waiting = createSignal();
   const sending = createSignal();
   const server = createServer((request, response) => {
     const query = new URL(request.url ?? '/', 'http://tracker').searchParams;
-    const answer = () => response.end(bencode.encode({ interval: INTERVAL_SECONDS, peers: compact(senderPort) }));
+    const peer = { host: request.socket.remoteAddress ?? '', port: Number(query.get('port')) };
+    const answer = (/** @type {readonly Peer[]} */ peers) =>
+      response.end(bencode.encode({ interval: INTERVAL_SECONDS, peers: compact(peers.filter((one) => one !== peer)) }));
     if (query.get('left') === '0' || query.get('event') === 'stopped') {
-      if (query.get('event') !== 'stopped') senderPort ??= Number(query.get('port'));
-      answer();
+      // Who has just completed is a receiver that may be gone at the next transfer.
+      if (query.get('event') === 'started') senders.push(peer);
+      answer([]);
       sending.raise();
     } else {
-      held.push(answer);
+      held.push({ peer, answer });
       waiting.raise();
     }
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, address);
   await once(server, 'listening');
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   const close = cleanUpAfter(() => {
@@ -36,12 +42,14 @@ export async function openAnnounce() {
     server.close();
   });
   return {
-    url: `http://127.0.0.1:${port}/announce`,
+    url: `http://${address}:${port}/announce`,
     senderIsThere: () => sending.raised(),
     receiverWaits: () => waiting.raised(),
-    /** The receiver learns of the sender now. */
+    waitingCount: () => held.length,
+    /** The receivers learn of the others now. */
     letGo() {
-      for (const answer of held) answer();
+      const peers = [...senders, ...held.map(({ peer }) => peer)];
+      for (const { answer } of held) answer(peers);
       held = [];
       waiting.reset();
     },
@@ -49,9 +57,9 @@ export async function openAnnounce() {
   };
 }
 
-/** @param {number | undefined} port */
-function compact(port) {
-  return port === undefined ? Buffer.alloc(0) : Buffer.from([127, 0, 0, 1, port >> 8, port & 255]);
+/** @param {readonly Peer[]} peers */
+function compact(peers) {
+  return Buffer.from(peers.flatMap(({ host, port }) => [...host.split('.').map(Number), port >> 8, port & 255]));
 }
 
 function createSignal() {

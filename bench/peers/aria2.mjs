@@ -7,8 +7,12 @@ import path from 'node:path';
 import { startChild } from '../harness/child.mjs';
 import { measure } from '../harness/measure.mjs';
 import { removeFolder } from '../harness/workplace.mjs';
+import { inPlace } from '../netns/place.mjs';
 import { openAnnounce } from './announce.mjs';
 import { writeTorrentFile } from './torrent-file.mjs';
+
+/** In a namespace nobody else takes it. */
+const PORT_IN_PLACE = 6881;
 
 /** @param {import('./lane.mjs').Ground} ground @returns {import('./lane.mjs').Lane} */
 export function createAria2Lane({ folder, seedFolder, blob, transferTimeoutMs }) {
@@ -20,11 +24,11 @@ export function createAria2Lane({ folder, seedFolder, blob, transferTimeoutMs })
   let sender;
   return {
     name: 'aria2 → aria2',
-    missing: () => (spawnSync('aria2c', ['--version']).status === 0 ? undefined : 'apt-get install aria2'),
+    missing: lackOfAria2,
     async start() {
       announce = await openAnnounce();
       await writeTorrentFile(torrent, blob, announce.url);
-      await writeFile(hook, '#!/bin/sh\necho \'{"event":"complete"}\'\n', { mode: 0o700 });
+      await writeHook(hook);
       sender = await startAria2([`--dir=${seedFolder}`, '--bt-seed-unverified=true', torrent]);
       await sender.until('announcement', announce.senderIsThere());
     },
@@ -51,20 +55,25 @@ export function createAria2Lane({ folder, seedFolder, blob, transferTimeoutMs })
   };
 }
 
-/** @param {readonly string[]} options */
-async function startAria2(options) {
+/** How to get it when it is not there. */
+export function lackOfAria2() {
+  return spawnSync('aria2c', ['--version']).status === 0 ? undefined : 'apt-get install aria2';
+}
+
+/** For --on-bt-download-complete: aria2 then speaks as harness/child.mjs wants. @param {string} file */
+export async function writeHook(file) {
+  await writeFile(file, '#!/bin/sh\necho \'{"event":"complete"}\'\n', { mode: 0o700 });
+}
+
+/** @param {readonly string[]} options @param {import('../netns/network.mjs').Place} [place] loopback unless given */
+export async function startAria2(options, place) {
   const common = [
-    ...[
-      '--no-conf=true',
-      '--quiet=true',
-      `--stop-with-process=${process.pid}`,
-      '--all-proxy=',
-      '--interface=127.0.0.1',
-    ],
+    ...['--no-conf=true', '--quiet=true', `--stop-with-process=${process.pid}`, '--all-proxy='],
+    `--interface=${place?.address ?? '127.0.0.1'}`,
     ...['--enable-dht=false', '--enable-dht6=false', '--bt-enable-lpd=false', '--enable-peer-exchange=false'],
-    ...['--file-allocation=none', '--seed-ratio=0.0', `--listen-port=${await freePort()}`],
+    ...['--file-allocation=none', '--seed-ratio=0.0', `--listen-port=${place ? PORT_IN_PLACE : await freePort()}`],
   ];
-  return startChild('aria2c', [...common, ...options], { isForeign: true });
+  return startChild(...inPlace(place, 'aria2c', [...common, ...options]), { isForeign: true });
 }
 
 /** 1024 and up, which aria2 demands. */

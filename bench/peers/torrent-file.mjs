@@ -1,7 +1,6 @@
 /* A .torrent of one file: private, so that no program looks for peers by itself. */
 import { writeFile } from 'node:fs/promises';
 import bencode from 'bencode';
-import { TORRENT_PIECE_BYTES } from '../harness/blob.mjs';
 
 export const TORRENT_CONTENT = 'blob.bin';
 
@@ -10,7 +9,7 @@ export async function writeTorrentFile(file, blob, announce) {
   const info = {
     length: blob.sizeBytes,
     name: TORRENT_CONTENT,
-    'piece length': TORRENT_PIECE_BYTES,
+    'piece length': blob.pieceBytes,
     pieces: blob.pieceSha1s,
     private: 1,
   };

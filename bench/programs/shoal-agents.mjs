@@ -1,7 +1,8 @@
 /*
- * One production agent, or several, as a program of its own. Argument: JSON { trackerUrl, source?, control?,
- * advertiseHost?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells `ready` when all are connected to the tracker.
- * The order { do: 'status' } is answered with what each agent says of itself.
+ * One production agent, or several, as a program of its own. Argument: JSON { trackerUrl, source?, control?, peerHost?,
+ * advertiseHost?, labels?, capBytesPerSecond?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells
+ * `ready` when all are connected to the tracker. The order { do: 'status' } is answered with what each agent says of
+ * itself; { do: 'watch' } with `image` when the first agent has the image of its job.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { startAgent } from '@shoal/agent';
@@ -12,8 +13,21 @@ import { sourceOpener } from './source-opener.mjs';
 const LOOPBACK = '127.0.0.1';
 const POLL_MS = 20;
 
-/** @type {{ trackerUrl: string, source?: object, control?: boolean, advertiseHost?: string, agents: { name: string, dataDir: string, token: string }[] }} */
-const { trackerUrl, source, control, advertiseHost = LOOPBACK, agents: wanted } = JSON.parse(process.argv[2] ?? '{}');
+/**
+ * @typedef {object} Argument
+ * @property {string} trackerUrl
+ * @property {object} [source]
+ * @property {boolean} [control]
+ * @property {string} [peerHost] where it listens: loopback unless given
+ * @property {string} [advertiseHost] where it listens unless given
+ * @property {Record<string, string>} [labels]
+ * @property {number} [capBytesPerSecond] each way; none unless given
+ * @property {{ name: string, dataDir: string, token: string }[]} agents
+ */
+
+const argument = /** @type {Argument} */ (JSON.parse(process.argv[2] ?? '{}'));
+const { trackerUrl, source, control, peerHost = LOOPBACK, advertiseHost = peerHost, labels = {} } = argument;
+const cap = argument.capBytesPerSecond ?? Number.POSITIVE_INFINITY;
 
 /** @param {{ name: string, dataDir: string, token: string }} agent */
 function start({ name, dataDir, token }) {
@@ -21,25 +35,44 @@ function start({ name, dataDir, token }) {
     dataDir,
     name,
     version: 'bench',
-    labels: {},
+    labels,
     tracker: { url: trackerUrl, token },
-    peer: { host: LOOPBACK, port: 0, advertiseHost },
+    peer: { host: peerHost, port: 0, advertiseHost },
     control: control ? { host: LOOPBACK, port: 0 } : undefined,
-    limits: { uploadBytesPerSecond: Number.POSITIVE_INFINITY, downloadBytesPerSecond: Number.POSITIVE_INFINITY },
+    limits: { uploadBytesPerSecond: cap, downloadBytesPerSecond: cap },
     exit: { kind: 'cache' },
     ...(source ? { openSource: sourceOpener(source) } : {}),
     logger: pino({ level: 'error' }, pino.destination(2)),
   });
 }
 
+/** Tells it within 20 ms: reports to the tracker are too coarse a clock. @param {import('@shoal/agent').Agent} agent */
+async function watch(agent) {
+  for (let wasThere = false; ; await delay(POLL_MS)) {
+    const { name, jobs, blobs } = agent.status();
+    const [image] = jobs.flatMap(({ images }) => images);
+    if (image?.state === 'failed') throw new Error(`${name}: ${image.error?.text}`);
+    // The tracker closes the job behind the last host, perhaps before we look again.
+    const isClosed = wasThere && image === undefined;
+    if (image?.state === 'ready' || (isClosed && blobs.every((blob) => blob.heldPieces === blob.pieces))) break;
+    wasThere ||= image !== undefined;
+  }
+  tell('image');
+}
+
 async function main() {
-  const agents = await Promise.all(wanted.map(start));
+  const agents = await Promise.all(argument.agents.map(start));
   for (const agent of agents) {
     agent.stopped.then((error) => error && failed(error), failed);
     while (agent.status().tracker.state !== 'connected') await delay(POLL_MS);
   }
-  obey({ status: () => tell('status', { agents: agents.map((agent) => agent.status()) }) }, () =>
-    Promise.all(agents.map((agent) => agent.stop())),
+  obey(
+    {
+      status: () => tell('status', { agents: agents.map((agent) => agent.status()) }),
+      // Other orders need not wait for it.
+      watch: () => void (agents[0] && watch(agents[0]).catch(failed)),
+    },
+    () => Promise.all(agents.map((agent) => agent.stop())),
   );
   tell('ready', { controlPort: agents[0]?.controlPort });
 }

@@ -1,32 +1,41 @@
 /*
- * A tracker as a program of its own, on loopback without TLS. Argument: JSON { dataDir, source }, where source is
+ * A tracker as a program of its own, without TLS. Argument: JSON { dataDir, source, host? }, where source is
  * { layout: folder } or { generated: { keyHex, digest, sizeBytes } }. Tells `ready` with its URL and an admin token.
+ * Who cannot reach that URL gives orders { do: 'call', method, argument } for the tracker's typed client.
  */
 import { createTracker } from '@shoal/tracker';
+import { createTrackerClient } from '@shoal/tracker/client';
 import { pino } from 'pino';
 import { failed, obey, tell } from './line-protocol.mjs';
 import { sourceOpener } from './source-opener.mjs';
 
-const { dataDir, source } = JSON.parse(process.argv[2] ?? '{}');
+const { dataDir, source, host = '127.0.0.1' } = JSON.parse(process.argv[2] ?? '{}');
 
 async function main() {
   const tracker = await createTracker({
     dataDir,
-    host: '127.0.0.1',
+    host,
     port: 0,
     insecure: true,
     openSource: sourceOpener(source),
     logger: pino({ level: 'error' }, pino.destination(2)),
     version: 'bench',
   });
+  const token = tracker.createToken('admin', 'bench');
+  const client = createTrackerClient({ url: tracker.url, token });
   obey(
     {
+      call: async (/** @type {{ method: 'createJob' | 'job' | 'cancelJob', argument: any }} */ { method, argument }) =>
+        tell('answer', { value: await client[method](argument) }),
       token: (/** @type {{ role: 'agent' | 'seeder', name: string }} */ { role, name }) =>
         tell('token', { token: tracker.createToken(role, name) }),
     },
-    () => tracker.stop(),
+    async () => {
+      await client.close();
+      await tracker.stop();
+    },
   );
-  tell('ready', { url: tracker.url, token: tracker.createToken('admin', 'bench') });
+  tell('ready', { url: tracker.url, token });
 }
 
 main().catch(failed);

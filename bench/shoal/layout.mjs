@@ -5,13 +5,13 @@ import { writeRandomBlob } from '../harness/blob.mjs';
 import { oneLayerImage } from './one-layer-image.mjs';
 
 /**
- * @param {string} folder @param {number} sizeBytes
+ * @param {string} folder @param {number} sizeBytes @param {number} [pieceBytes] of the blob's SHA-1 list
  * @returns {Promise<{ folder: string, blobFile: string, blob: import('../harness/blob.mjs').BlobFacts }>}
  */
-export async function writeLayout(folder, sizeBytes) {
+export async function writeLayout(folder, sizeBytes, pieceBytes) {
   const blobs = path.join(folder, 'blobs/sha256');
   await mkdir(blobs, { recursive: true });
-  const blob = await writeRandomBlob(path.join(folder, 'new'), sizeBytes);
+  const blob = await writeRandomBlob(path.join(folder, 'new'), sizeBytes, pieceBytes);
   const place = (/** @type {string} */ digest) => path.join(blobs, digest.slice('sha256:'.length));
   await rename(path.join(folder, 'new'), place(blob.digest));
   const { manifest, config } = oneLayerImage(blob);

@@ -1,6 +1,6 @@
 /*
- * A Shoal site on loopback, every part a process of its own: a tracker, and agents started and stopped as a bench wants.
- * Uses what the packages export, nothing inside them.
+ * A Shoal site on loopback or in network namespaces, every part a process of its own: a tracker, and agents started and
+ * stopped as a bench wants. Uses what the packages export, nothing inside them.
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { createTrackerClient } from '@shoal/tracker/client';
 import { startChild } from '../harness/child.mjs';
 import { removeFolder } from '../harness/workplace.mjs';
+import { inPlace } from '../netns/place.mjs';
 import { REFERENCE } from './one-layer-image.mjs';
+import { createRemoteClient } from './remote-client.mjs';
 
 const DEFAULT_JOB_TIMEOUT_MS = 30 * 60_000;
 const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
@@ -21,6 +23,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @property {readonly string[]} dataDirs
  * @property {number | undefined} controlPort of the first agent
  * @property {() => Promise<any[]>} status of each
+ * @property {(timeoutMs: number) => Promise<unknown>} imageReady the first agent has the image of its job
  * @property {(options?: { keep?: boolean }) => Promise<void>} stop removes its files unless told to keep them
  * @typedef {object} AgentsWanted
  * @property {readonly string[]} names
@@ -28,16 +31,25 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @property {'agent' | 'seeder'} [role]
  * @property {boolean} [control] with the control API
  * @property {string} [advertiseHost] where others look for it: loopback, where it listens, unless given
+ * @property {import('../netns/network.mjs').Place} [place] it runs and listens there: loopback unless given
+ * @property {Record<string, string>} [labels]
+ * @property {number} [capBytesPerSecond] each way
+ * @typedef {object} SiteOptions
+ * @property {string} folder
+ * @property {Source} source
+ * @property {number} [jobTimeoutMs]
+ * @property {import('../netns/network.mjs').Place} [place] of the tracker: loopback unless given
  * @typedef {Awaited<ReturnType<typeof openSite>>} Site
  */
 
-/** @param {{ folder: string, source: Source, jobTimeoutMs?: number }} options */
-export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIMEOUT_MS }) {
+/** @param {SiteOptions} options */
+export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIMEOUT_MS, place: trackerPlace }) {
   await mkdir(folder, { recursive: true });
-  const argument = JSON.stringify({ dataDir: path.join(folder, 'tracker'), source });
-  const tracker = startChild(process.execPath, [path.join(PROGRAMS, 'shoal-tracker.mjs'), argument]);
+  const argument = JSON.stringify({ dataDir: path.join(folder, 'tracker'), source, host: trackerPlace?.address });
+  const program = path.join(PROGRAMS, 'shoal-tracker.mjs');
+  const tracker = startChild(...inPlace(trackerPlace, process.execPath, [program, argument]));
   const { url, token } = await tracker.next('ready');
-  const client = createTrackerClient({ url, token });
+  const client = trackerPlace === undefined ? createTrackerClient({ url, token }) : createRemoteClient(tracker);
 
   /** @param {string} name @param {'agent' | 'seeder'} role */
   const tokenFor = async (name, role) => {
@@ -46,11 +58,21 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
   };
 
   /** @param {AgentsWanted} wanted @returns {Promise<AgentProcess>} */
-  const startAgents = async ({ names, folder: place = folder, role = 'agent', control = false, advertiseHost }) => {
+  const startAgents = async ({
+    names,
+    folder: parent = folder,
+    role = 'agent',
+    control = false,
+    place,
+    ...options
+  }) => {
     const agents = [];
-    for (const name of names) agents.push({ name, dataDir: path.join(place, name), token: await tokenFor(name, role) });
-    const start = { trackerUrl: url, control, advertiseHost, agents, ...(role === 'seeder' ? { source } : {}) };
-    const child = startChild(process.execPath, [path.join(PROGRAMS, 'shoal-agents.mjs'), JSON.stringify(start)]);
+    for (const name of names)
+      agents.push({ name, dataDir: path.join(parent, name), token: await tokenFor(name, role) });
+    const ofRole = role === 'seeder' ? { source } : {};
+    const start = { trackerUrl: url, control, peerHost: place?.address, ...options, agents, ...ofRole };
+    const args = [path.join(PROGRAMS, 'shoal-agents.mjs'), JSON.stringify(start)];
+    const child = startChild(...inPlace(place, process.execPath, args));
     const { controlPort } = await child.next('ready');
     const dataDirs = agents.map(({ dataDir }) => dataDir);
     return {
@@ -61,6 +83,10 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
       status: async () => {
         child.say({ do: 'status' });
         return (await child.next('status')).agents;
+      },
+      imageReady: (timeoutMs) => {
+        child.say({ do: 'watch' });
+        return child.next('image', timeoutMs);
       },
       stop: async ({ keep = false } = {}) => {
         await child.stop();
@@ -88,7 +114,7 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
   };
 }
 
-/** @param {{ client: import('@shoal/tracker/client').TrackerClient, timeoutMs: number }} site @param {readonly string[]} hosts */
+/** @param {{ client: import('./remote-client.mjs').JobClient, timeoutMs: number }} site @param {readonly string[]} hosts */
 async function distribute({ client, timeoutMs }, hosts) {
   let job = await client.createJob({ images: [REFERENCE], hosts: [...hosts] });
   if (job.hosts.length !== hosts.length) throw new Error(`the job has ${job.hosts.length} hosts, not ${hosts.length}`);

@@ -1,0 +1,97 @@
+/*
+ * A network of hosts: a namespace each, joined by a bridge in a namespace of its own (the hub), every link limited in
+ * both directions. Zones have a bridge of their own, joined to the first by an uplink that is limited too. In the hub
+ * there is no limit: that is the tracker's place.
+ */
+import { openNamespace } from './namespace.mjs';
+import { limitedBytes, limitLine } from './shaping.mjs';
+
+/**
+ * @typedef {{ namespace: string, address: string }} Place where a program runs
+ * @typedef {Place & { zone: string | undefined }} Host
+ * @typedef {object} Network
+ * @property {Place} hub
+ * @property {readonly Host[]} hosts those outside of zones first
+ * @property {() => Traffic} traffic since the start, headers included
+ * @property {() => Promise<void>} close
+ * @typedef {{ sentBytes: number[], ingressBytes: number[] }} Traffic by host, and into each zone
+ * @typedef {object} NetworkWanted
+ * @property {number} outside hosts outside of zones
+ * @property {number} [zones]
+ * @property {number} [hostsPerZone]
+ * @property {number} bytesPerSecond of every host's link, and of every zone's uplink
+ */
+
+const SUBNET = '10.213';
+const HUB_ADDRESS = `${SUBNET}.0.1`;
+const LINK = 'eth0';
+
+let networks = 0;
+
+/** @param {NetworkWanted} wanted @returns {Network} */
+export function openNetwork({ outside, zones = 0, hostsPerZone = 0, bytesPerSecond }) {
+  const id = ++networks;
+  const hub = openNamespace(`${id}-hub`);
+  hub.ip(['link add bridge type bridge', `addr add ${HUB_ADDRESS}/16 dev bridge`, 'link set bridge up']);
+  const opened = [hub];
+
+  /** @param {number} zone 0 is none @param {number} index @returns {Host} */
+  const addHost = (zone, index) => {
+    const namespace = openNamespace(`${id}-${zone}-${index}`);
+    opened.push(namespace);
+    const address = `${SUBNET}.${zone + 1}.${index + 1}`;
+    const port = `h${zone}x${index}`;
+    hub.ip([
+      `link add ${port} type veth peer name ${LINK} netns ${namespace.name}`,
+      `link set ${port} master ${bridgeOf(zone)} up`,
+    ]);
+    hub.tc([limitLine(port, bytesPerSecond)]);
+    namespace.ip([`addr add ${address}/16 dev ${LINK}`, `link set ${LINK} up`]);
+    namespace.tc([limitLine(LINK, bytesPerSecond)]);
+    return { namespace: namespace.name, address, zone: zone === 0 ? undefined : `zone-${zone}` };
+  };
+
+  const hosts = range(outside).map((index) => addHost(0, index));
+  for (const zone of range(zones).map((index) => index + 1)) {
+    hub.ip([
+      `link add ${bridgeOf(zone)} type bridge`,
+      `link add ${downOf(zone)} type veth peer name ${upOf(zone)}`,
+      `link set ${downOf(zone)} master bridge up`,
+      `link set ${upOf(zone)} master ${bridgeOf(zone)} up`,
+      `link set ${bridgeOf(zone)} up`,
+    ]);
+    hub.tc([downOf(zone), upOf(zone)].map((device) => limitLine(device, bytesPerSecond)));
+    hosts.push(...range(hostsPerZone).map((index) => addHost(zone, index)));
+  }
+  return {
+    hub: { namespace: hub.name, address: HUB_ADDRESS },
+    hosts,
+    traffic: () => ({
+      sentBytes: opened.slice(1).map((namespace) => limitedBytes(namespace, LINK)),
+      ingressBytes: range(zones).map((index) => limitedBytes(hub, downOf(index + 1))),
+    }),
+    async close() {
+      for (const namespace of opened.reverse()) await namespace.close();
+    },
+  };
+}
+
+/** @param {number} zone */
+function bridgeOf(zone) {
+  return zone === 0 ? 'bridge' : `bridge${zone}`;
+}
+
+/** What it sends goes into the zone. @param {number} zone */
+function downOf(zone) {
+  return `down${zone}`;
+}
+
+/** @param {number} zone */
+function upOf(zone) {
+  return `up${zone}`;
+}
+
+/** @param {number} count */
+function range(count) {
+  return Array.from({ length: count }, (_, index) => index);
+}

@@ -1,0 +1,35 @@
+/* What a bench needs of the tracker's client, for a tracker in a namespace we cannot reach: orders to its program. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+const POLL_MS = 100;
+
+/**
+ * @typedef {import('@shoal/tracker/client').TrackerClient} TrackerClient
+ * @typedef {Pick<TrackerClient, 'createJob' | 'job' | 'cancelJob' | 'watchJob' | 'close'>} JobClient
+ */
+
+/** @param {import('../harness/child.mjs').Child} tracker @returns {JobClient} */
+export function createRemoteClient(tracker) {
+  /** @param {'createJob' | 'job' | 'cancelJob'} method @param {unknown} argument */
+  const call = async (method, argument) => {
+    tracker.say({ do: 'call', method, argument });
+    return (await tracker.next('answer')).value;
+  };
+  /** @param {string} id */
+  const job = (id) => call('job', id);
+  return {
+    createJob: (request) => call('createJob', request),
+    job,
+    cancelJob: (id) => call('cancelJob', id),
+    async *watchJob(id, { signal } = {}) {
+      for (;;) {
+        signal?.throwIfAborted();
+        const view = await job(id);
+        yield view;
+        if (view.state !== 'running') return;
+        await delay(POLL_MS);
+      }
+    },
+    close: async () => {},
+  };
+}
