@@ -42,6 +42,7 @@ export interface TestTrackerOptions {
   clock?: Clock;
   foreignPeers?: boolean;
   publicUrl?: string;
+  zoneLabel?: string;
 }
 
 export function temporaryFolder(): string {
@@ -100,6 +101,8 @@ export interface TestAgentOptions {
   ca?: string;
   platform?: Platform;
   peerHost?: string;
+  /** Default: zone a. */
+  labels?: Record<string, string>;
   privateKey?: ReturnType<typeof newKey>;
   /** Whether it is refused is what the test wants to see. */
   expectRefusal?: boolean;
@@ -131,7 +134,12 @@ export function newKey() {
 let requests = 0;
 
 async function startAgent(tracker: Tracker, name: string, options: TestAgentOptions): Promise<TestAgent> {
-  const { role = 'agent', platform = { os: 'linux', architecture: 'amd64' }, peerHost } = options;
+  const {
+    role = 'agent',
+    platform = { os: 'linux', architecture: 'amd64' },
+    peerHost,
+    labels = { zone: 'a' },
+  } = options;
   const privateKey = options.privateKey ?? newKey();
   const wakeups = new Set<() => void>();
   const wake = () => {
@@ -149,7 +157,7 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
         name,
         peerHost,
         peerPort: 7610,
-        labels: { zone: 'a' },
+        labels,
         platform,
         engine: null,
       }),

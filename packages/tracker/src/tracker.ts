@@ -39,6 +39,8 @@ export interface TrackerOptions {
   foreignPeers?: boolean;
   /** Where such clients reach the tracker, for announce URLs. Default: as the operator reached it for the .torrent. */
   publicUrl?: string;
+  /** The label that names an agent's zone: a group of hosts behind one uplink. Default: zone. */
+  zoneLabel?: string;
   logger: Logger;
   version: string;
   clock?: Clock;
@@ -129,7 +131,7 @@ interface Core {
 }
 
 function createCore(db: Database, options: TrackerOptions, openSource: OpenSource): Core {
-  const { logger: log, clock = systemClock, random = secureRandom } = options;
+  const { logger: log, clock = systemClock, random = secureRandom, zoneLabel = 'zone' } = options;
   const secrets = loadSecrets(db);
   const presence = createPresence();
   const roster = createAgentRoster({ store: createAgentStore(db), presence, clock, log });
@@ -146,7 +148,8 @@ function createCore(db: Database, options: TrackerOptions, openSource: OpenSourc
         swarmOf: (digest) => swarms?.byDigest(digest),
       })
     : undefined;
-  swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, log, watcher: foreign?.watcher });
+  const watcher = foreign?.watcher;
+  swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, log, zoneLabel, watcher });
   return { secrets, presence, roster, swarms, jobs, foreign };
 }
 

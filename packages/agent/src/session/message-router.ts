@@ -53,6 +53,8 @@ async function route(message: TrackerMessage, { state, swarms, jobs, seeding }: 
     case 'sha1':
       void swarms.sha1(message); // takes seconds; what follows need not wait
       return;
+    case 'leased':
+      return swarms.leased(message);
     case 'ticket':
       return swarms.ticket(message);
     case 'retract':

@@ -97,6 +97,7 @@ export interface Member {
   runner: SwarmRunner;
   /** Resolves at completion, rejects when the disk fails. */
   completed: Promise<void>;
+  leasesAsked: number[];
 }
 
 /** The host takes part in the blob's swarm. */
@@ -116,18 +117,20 @@ export async function member(host: TestHost, blob: TestBlob, options: MemberOpti
     options.ticket ??
     ticketFor(host.identity, { role: options.ticketRole ?? (role === 'seeder' ? 'seeder' : 'leecher') });
   const { context } = host;
+  const leasesAsked: number[] = [];
   const runner = new SwarmRunner({
     swarmId: SWARM,
     blob: file,
     role,
     ticket,
     context,
+    askLeases: (pieces) => void leasesAsked.push(...pieces),
     onComplete: done,
     onFailed: failed,
   });
   host.handlers.set(SWARM, runner);
   onTestFinished(() => runner.stop('test over'));
-  return { host, runner, completed };
+  return { host, runner, completed, leasesAsked };
 }
 
 /** A serving peer that does what a test tells it: admitted properly, without a store. */

@@ -41,6 +41,8 @@ export interface SwarmRunnerOptions {
   role: 'seeder' | 'agent';
   ticket: string;
   context: SwarmContext;
+  /** Asks the tracker; it answers with `leased`. */
+  askLeases(pieces: readonly number[]): void;
   onComplete(): void;
   /** The disk failed: nothing more is asked for until `want` is called again. */
   onFailed(error: unknown): void;
@@ -154,6 +156,11 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#context.downloads.poke(this);
   }
 
+  leased(granted: number[], refused: number[]): void {
+    this.#handle({ type: 'leases', granted, refused });
+    this.#context.downloads.poke(this);
+  }
+
   /** The seeder has read, hashed and written a piece of the origin; told in order of the pieces. */
   originPieceStored(piece: number, hash: Uint8Array): void {
     this.blob.claimOriginPiece(piece, hash);
@@ -189,6 +196,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#links.set(id, connection);
     if (peer.foreign !== undefined) return this.#openForeign(connection, peer);
     connection.send({ type: direction === 'in' ? 'unchoke' : 'interested' });
+    const neighbour = this.neighbours.get(peer.peerId);
     this.#handle({
       type: 'connected',
       link: id,
@@ -196,7 +204,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       canRequest: direction === 'out',
       canServe: direction === 'in',
       // A seeder that was not asked to read this blob holds it like any other; it still counts what is out.
-      remoteIsSeeder: peer.ticketRole === 'seeder' || this.neighbours.get(peer.peerId)?.role === 'seeder',
+      remoteIsSeeder: peer.ticketRole === 'seeder' || neighbour?.role === 'seeder',
+      remote: neighbour?.remote,
       blockBytes: peer.blockBytes,
       choked: false,
     });
@@ -327,7 +336,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       if (effect.type === 'dial') this.#dial(effect.peer);
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
-      else if (effect.type !== 'askLeases') {
+      else if (effect.type === 'askLeases') this.#options.askLeases(effect.pieces);
+      else {
         const connection = this.#links.get(effect.link);
         if (connection !== undefined) this.#tell(connection, effect, outbox);
       }

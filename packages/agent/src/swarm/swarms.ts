@@ -4,7 +4,13 @@
  * there or lost for whoever waits for it; the moving of bytes is the runner's.
  */
 import { type Digest, parseDigest } from '@shoal/oci';
-import type { AgentMessage, AgentMessageOf, SessionError, TrackerMessageOf } from '@shoal/tracker/client';
+import {
+  type AgentMessage,
+  type AgentMessageOf,
+  MAX_LEASE_PIECES,
+  type SessionError,
+  type TrackerMessageOf,
+} from '@shoal/tracker/client';
 import type { Logger } from 'pino';
 import { AgentError } from '../errors.ts';
 import type { BlobFile } from '../store/blob-file.ts';
@@ -158,6 +164,10 @@ export class Swarms {
     this.#options.send({ type: 'sha1Hashes', swarm, hashes: hashes?.toString('base64') ?? '' });
   }
 
+  leased({ swarm, granted, refused }: TrackerMessageOf<'leased'>): void {
+    this.#runners.get(swarm)?.leased(granted, refused);
+  }
+
   ticket({ swarm, ticket }: TrackerMessageOf<'ticket'>): void {
     this.#runners.get(swarm)?.setTicket(ticket);
   }
@@ -211,11 +221,18 @@ export class Swarms {
       role,
       ticket: facts.ticket,
       context,
+      askLeases: (pieces) => this.#askLeases(facts.swarm, pieces),
       onComplete: () => this.#completed(runner),
       onFailed: (error) => this.abandon(digest, error),
     });
     this.#runners.set(facts.swarm, runner);
     return runner;
+  }
+
+  #askLeases(swarm: string, pieces: readonly number[]): void {
+    for (let first = 0; first < pieces.length; first += MAX_LEASE_PIECES) {
+      this.#options.send({ type: 'lease', swarm, pieces: pieces.slice(first, first + MAX_LEASE_PIECES) });
+    }
   }
 
   #completed(runner: SwarmRunner): void {

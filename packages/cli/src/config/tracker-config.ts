@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
-import { choice, flag, hostName, httpUrl, path, port, rate, section } from './leaf.ts';
+import { choice, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -47,6 +47,9 @@ function trackerSchema(host: HostDefaults) {
       sample: 'https://shoal.example.com:7600',
       defaultText: 'the one it was asked under',
     }).optional(),
+    zoneLabel: text(
+      "the label of agents that names a host's zone (hosts behind one uplink): each piece enters a zone about once",
+    ).default('zone'),
     registries: registriesKey('registries with an account, a CA or a place of their own; others are read anonymously'),
     seeder: section('the embedded seeder of `shoal tracker --seeder`', {
       dataDir: path('folder', "the seeder's blobs and key", {

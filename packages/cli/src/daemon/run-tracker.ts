@@ -48,11 +48,11 @@ function readTls({ tls }: TrackerConfig): Parts['tls'] {
 }
 
 async function openTracker({ config, logger, openSource, tls }: Parts): Promise<Tracker> {
-  const { dataDir, listen, insecure, foreignPeers, publicUrl } = config;
+  const { dataDir, listen, insecure, foreignPeers, publicUrl, zoneLabel } = config;
   try {
     return await createTracker({
       ...{ dataDir, host: listen.host, port: listen.port, insecure, openSource, logger },
-      ...{ foreignPeers, publicUrl },
+      ...{ foreignPeers, publicUrl, zoneLabel },
       tls: tls && { cert: tls.cert, key: tls.key },
       version: shoalVersion(),
     });

@@ -30,6 +30,8 @@ export const MAX_AGENT_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Largest message of the tracker: a job carries manifests and image configs. */
 export const MAX_TRACKER_MESSAGE_BYTES = 64 * 1024 * 1024;
 export const HASH_BYTES = 32;
+/** An agent that wants leases of more asks in several messages. */
+export const MAX_LEASE_PIECES = 1024;
 
 const base64 = z.base64();
 const base64url = z.base64url().max(256);
@@ -87,6 +89,13 @@ export const publishSchema = z.object({
   originBytes: amountSchema.describe('read from the registry so far for this blob'),
 });
 
+/** May these pieces come over the uplink of the agent's zone through this agent? Asking again renews. */
+export const leaseSchema = z.object({
+  type: z.literal('lease'),
+  swarm: swarmIdSchema,
+  pieces: z.array(amountSchema).max(MAX_LEASE_PIECES).describe('indices'),
+});
+
 export const seedFailedSchema = z.object({
   type: z.literal('seedFailed'),
   swarm: swarmIdSchema,
@@ -115,6 +124,7 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
   leaveSchema,
   haveSchema,
   publishSchema,
+  leaseSchema,
   seedFailedSchema,
   sha1HashesSchema,
   reportSchema,
@@ -133,6 +143,8 @@ export interface Neighbour {
   host: string;
   port: number;
   role: AgentRole;
+  /** It stands in another zone than the receiver: pieces come from there under a lease. */
+  remote?: true;
 }
 
 /** Bytes travel as base64. An agent checks them against the digest. */
@@ -176,6 +188,8 @@ export type TrackerMessage =
   | { type: 'neighbours'; swarm: string; neighbours: Neighbour[] }
   | { type: 'hashes'; swarm: string; first: number; hashes: string }
   | { type: 'ticket'; swarm: string; ticket: string }
+  // The answer to `lease`; another host of the zone fetches the refused ones.
+  | { type: 'leased'; swarm: string; granted: number[]; refused: number[] }
   | { type: 'retract'; swarm: string; digest: string; error: SessionError }
   // The blob has a torrent: its info hash and the foreign clients there are now, the whole list each time.
   | { type: 'foreign'; swarm: string; infoHash: string; peers: ForeignPeer[] }

@@ -51,6 +51,8 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
           return swarms.have(session, message);
         case 'publish':
           return swarms.publish(session, message);
+        case 'lease':
+          return swarms.lease(session, message);
         case 'seedFailed':
           return swarms.seedFailed(session, message);
         case 'sha1Hashes':

@@ -1,5 +1,5 @@
 /**
- * Members come and go: who gets which ticket, which hashes and which neighbours.
+ * Members come and go: who gets which ticket, which hashes and which neighbours, near ones and remote ones.
  * Does not decide who may come (the jobs do) nor who seeds.
  */
 import type { TicketRole } from '@shoal/wire';
@@ -8,6 +8,7 @@ import { type AgentSession, neighbourOf } from '../session/agent-session.ts';
 import type { Presence } from '../session/presence.ts';
 import { knownHashes, type Member, type Swarm } from './swarm.ts';
 import type { TicketOffice } from './tickets.ts';
+import { isRemote, type ZoneOf } from './zones.ts';
 
 export interface Membership {
   /** Adds a member or gives it another role. Its neighbours learn of it at once. */
@@ -25,15 +26,28 @@ export interface EnterAs {
   complete?: boolean;
 }
 
-export function createMembership(presence: Presence, tickets: TicketOffice): Membership {
-  const describe = (peerIds: readonly string[]) =>
-    peerIds.flatMap((peerId) => presence.get(peerId) ?? []).map(neighbourOf);
+export interface MembershipDeps {
+  presence: Presence;
+  tickets: TicketOffice;
+  zoneOf: ZoneOf;
+}
+
+export function createMembership({ presence, tickets, zoneOf }: MembershipDeps): Membership {
+  const describe = (swarm: Swarm, peerIds: readonly string[], receiver: string): Neighbour[] => {
+    const zone = swarm.members.get(receiver)?.zone;
+    return peerIds.flatMap((peerId) => {
+      const session = presence.get(peerId);
+      if (session === undefined) return [];
+      const remote = isRemote(swarm.members.get(peerId)?.zone, zone);
+      return { ...neighbourOf(session), ...(remote ? { remote } : {}) };
+    });
+  };
 
   /** Only who downloads dials, so only leechers need to hear of others. */
   const introduce = (swarm: Swarm, peerId: string, to: readonly string[]) => {
-    const neighbours = describe([peerId]);
     for (const other of to) {
       if (swarm.members.get(other)?.role !== 'leecher') continue;
+      const neighbours = describe(swarm, [peerId], other);
       presence.get(other)?.send({ type: 'neighbours', swarm: swarm.id, neighbours });
     }
   };
@@ -45,36 +59,42 @@ export function createMembership(presence: Presence, tickets: TicketOffice): Mem
     return issued.ticket;
   };
 
-  const relink = (swarm: Swarm, peerId: string) => {
-    swarm.graph.remove(peerId);
-    const linked = swarm.graph.add(peerId);
+  const mend = (swarm: Swarm, peerId: string) => {
+    const linked = swarm.graph.mend(peerId);
     introduce(swarm, peerId, linked);
-    const neighbours = describe(linked);
+    const neighbours = describe(swarm, linked, peerId);
     if (swarm.members.get(peerId)?.role === 'leecher' && neighbours.length > 0) {
       presence.get(peerId)?.send({ type: 'neighbours', swarm: swarm.id, neighbours });
     }
   };
 
+  const unlink = (swarm: Swarm, peerId: string) => {
+    for (const left of swarm.graph.remove(peerId)) mend(swarm, left);
+  };
+
   return {
     enter(swarm, session, { role, pieces, complete }) {
       const before = swarm.members.get(session.peerId);
+      const zone = zoneOf(session);
       const member: Member = {
         peerId: session.peerId,
         role,
+        zone,
         pieces: pieces ?? before?.pieces ?? 0,
         complete: complete ?? before?.complete ?? false,
         hashesSent: before?.hashesSent ?? 0,
         ticketExpiresAtMs: 0,
       };
       swarm.members.set(session.peerId, member);
-      if (!before) introduce(swarm, session.peerId, swarm.graph.add(session.peerId));
+      const hasMoved = before !== undefined && before.zone !== zone;
+      if (hasMoved) unlink(swarm, session.peerId);
+      if (!before || hasMoved) introduce(swarm, session.peerId, swarm.graph.add(session.peerId, zone));
       return member;
     },
     exit(swarm, peerId) {
       if (!swarm.members.delete(peerId)) return;
-      for (const left of swarm.graph.remove(peerId)) {
-        if (swarm.graph.neighboursOf(left).length === 0) relink(swarm, left);
-      }
+      swarm.leases.release(peerId);
+      unlink(swarm, peerId);
     },
     factsFor(swarm, session) {
       const member = swarm.members.get(session.peerId);
@@ -84,7 +104,7 @@ export function createMembership(presence: Presence, tickets: TicketOffice): Mem
       const ticket = ticketFor(swarm, session, member);
       return { swarm: id, digest, size, pieceLength, hashes: knownHashes(swarm).toString('base64'), ticket };
     },
-    neighboursFor: (swarm, peerId) => describe(swarm.graph.neighboursOf(peerId)),
+    neighboursFor: (swarm, peerId) => describe(swarm, swarm.graph.neighboursOf(peerId), peerId),
     ticketFor,
   };
 }

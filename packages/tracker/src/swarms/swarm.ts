@@ -2,14 +2,15 @@
  * One blob's swarm as the tracker knows it: members and the known prefix of piece hashes. Pure.
  * Decides what a published run of hashes changes and whether a seeder is needed.
  */
-import type { NeighbourGraph } from '@shoal/swarm';
-import { pieceCount } from '@shoal/swarm';
+import { createLeaseTable, type LeaseTable, type NeighbourGraph, pieceCount } from '@shoal/swarm';
 import type { TicketRole } from '@shoal/wire';
 import { HASH_BYTES, type SeedSource } from '../client/session-messages.ts';
 
 export interface Member {
   peerId: string;
   role: TicketRole;
+  /** Undefined: it has none. */
+  zone?: string;
   /** Pieces it says it holds. */
   pieces: number;
   complete: boolean;
@@ -29,6 +30,7 @@ export interface Swarm {
   known: number;
   members: Map<string, Member>;
   graph: NeighbourGraph;
+  leases: LeaseTable;
   /** Where a seeder would read the blob and the job its bytes count for: of who asked last. */
   origin?: { source: SeedSource; jobId: string };
   seeding: Seeding;
@@ -64,6 +66,7 @@ export function newSwarm({ hashes, ...shape }: SwarmShape, graph: NeighbourGraph
     known: hashes ? count : 0,
     members: new Map(),
     graph,
+    leases: createLeaseTable(),
     seeding: { failures: 0, originBytes: new Map() },
   };
 }

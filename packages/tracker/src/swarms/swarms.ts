@@ -13,6 +13,7 @@ import type { BlobStore } from '../store/blob-store.ts';
 import type { TrackerSecrets } from '../store/settings-store.ts';
 import { type CachedClaims, createCachedClaims } from './cached-claims.ts';
 import { createHashFanout, type HashFanout } from './hash-fanout.ts';
+import { createLeaseDesk } from './lease-desk.ts';
 import { createMembership, type Membership } from './membership.ts';
 import type { JobsForSwarms } from './rights.ts';
 import { createSeeding, type SeedingDesk } from './seeding.ts';
@@ -20,6 +21,7 @@ import { allHashesKnown, appendHashes, countOrigin, type Swarm } from './swarm.t
 import { createSwarmTable, type SwarmTable } from './swarm-table.ts';
 import { createTicketOffice, isTicketDue, startTicketRenewal } from './tickets.ts';
 import type { SwarmWatcher } from './watcher.ts';
+import { zonesBy } from './zones.ts';
 
 export interface SwarmsDeps {
   presence: Presence;
@@ -29,6 +31,8 @@ export interface SwarmsDeps {
   clock: Clock;
   random: () => number;
   log: Logger;
+  /** The label that names an agent's zone. */
+  zoneLabel: string;
   watcher?: SwarmWatcher;
 }
 
@@ -41,6 +45,8 @@ export interface Swarms {
   have(session: AgentSession, message: AgentMessageOf<'have'>): void;
   /** Throws TrackerError FORBIDDEN_ROLE or BAD_MESSAGE: the session ends. */
   publish(session: AgentSession, message: AgentMessageOf<'publish'>): void;
+  /** Throws TrackerError BAD_MESSAGE: the session ends. */
+  lease(session: AgentSession, message: AgentMessageOf<'lease'>): void;
   /** Throws TrackerError FORBIDDEN_ROLE: the session ends. */
   seedFailed(session: AgentSession, message: AgentMessageOf<'seedFailed'>): void;
   /** Why a blob does not come, if it does not. */
@@ -62,7 +68,8 @@ interface Parts {
 export function createSwarms(deps: SwarmsDeps): Swarms {
   const { presence, blobs, secrets, jobs, clock, random } = deps;
   const table = createSwarmTable({ blobs, swarmSecret: secrets.swarmSecret, random });
-  const membership = createMembership(presence, createTicketOffice(secrets.privateKey, clock));
+  const tickets = createTicketOffice(secrets.privateKey, clock);
+  const membership = createMembership({ presence, tickets, zoneOf: zonesBy(deps.zoneLabel) });
   const fanout = createHashFanout(presence, clock);
   const seeding = createSeeding({
     ...{ table, presence, membership, clock, random },
@@ -89,6 +96,7 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
     },
     have: (session, message) => have(parts, session, message),
     publish: (session, message) => publish(parts, session, message),
+    lease: createLeaseDesk({ table, clock }),
     seedFailed: (session, { swarm: swarmId, error }) => {
       const swarm = seederSwarm(parts, session, swarmId);
       if (swarm) seeding.failed(swarm, session.peerId, error);
