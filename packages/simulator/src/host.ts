@@ -44,6 +44,8 @@ export interface SimHost extends HostFacts {
   paused: boolean;
   joined: boolean;
   uploading: boolean;
+  /** When its debt is paid. */
+  tokensAt: number;
   /** When it looks next whether it may ask for more. */
   pumpAt: number;
   /** Its clock runs. */
@@ -80,6 +82,7 @@ export function createHost(facts: HostFacts, shape: SwarmShape, random: () => nu
     paused: false,
     joined: false,
     uploading: false,
+    tokensAt: 0,
     pumpAt: Number.POSITIVE_INFINITY,
     looking: false,
     receivedBytes: 0,

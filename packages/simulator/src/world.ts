@@ -92,7 +92,7 @@ export class World {
     host.looking = true;
     host.joined = true;
     const linked = this.tracker.join(host);
-    this.#later(() => this.feed(host, { type: 'hashesKnown', count: this.#hashesKnown }));
+    this.#later(() => this.#tell(host, { type: 'hashesKnown', count: this.#hashesKnown }));
     this.#later(() => this.feed(host, { type: 'neighbours', peers: linked.map(({ id }) => id) }));
     for (const other of linked) this.#later(() => this.feed(other, { type: 'neighbours', peers: [host.id] }));
     this.#pumpSoon(host);
@@ -182,8 +182,13 @@ export class World {
   #tellHashes(told: number): void {
     const known = this.#hashesKnown;
     if (known > told && !this.tracker.away)
-      for (const host of this.agents) if (host.joined) this.feed(host, { type: 'hashesKnown', count: known });
+      for (const host of this.agents) if (host.joined) this.#tell(host, { type: 'hashesKnown', count: known });
     if (told < this.seeder.swarm.held.length) this.time.after(HASHES_EVERY_MS, () => this.#tellHashes(known));
+  }
+
+  #tell(host: SimHost, event: SwarmEvent): void {
+    this.feed(host, event);
+    this.#pumpSoon(host);
   }
 
   /** A message: it takes the latency, and it always comes. */
@@ -194,7 +199,7 @@ export class World {
   #deliver(wire: Wire, to: SimHost, event: SwarmEvent): void {
     this.#later(() => {
       if (!wire.open) return;
-      if (event.type === 'blockRejected') to.bucket.take(-event.length, this.time.now);
+      if (event.type === 'blockRejected') this.#takeTokens(to, -event.length);
       this.feed(to, event);
       this.#pumpSoon(to);
     });
@@ -277,7 +282,8 @@ export class World {
   }
 
   #serve(host: SimHost, wire: Wire, block: Block): void {
-    if (host.uploads.add(wire, block, TURNS_WAITING) !== 'busy') return this.#pumpUpload(host);
+    const room = { mostTurns: TURNS_WAITING, now: this.time.now };
+    if (host.uploads.add(wire, block, room) !== 'busy') return this.#pumpUpload(host);
     this.#deliver(wire, wire.from, { type: 'blockRejected', link: wire.link, ...block });
   }
 
@@ -323,7 +329,8 @@ export class World {
 
   /** Looks at the next tick whether more may be asked for. */
   #pumpSoon(host: SimHost): void {
-    this.#pumpAt(host, (Math.floor(this.time.now / TICK_MS) + 1) * TICK_MS);
+    const nextTick = (Math.floor(this.time.now / TICK_MS) + 1) * TICK_MS;
+    this.#pumpAt(host, Math.max(nextTick, host.tokensAt));
   }
 
   #pumpAt(host: SimHost, atMs: number): void {
@@ -340,13 +347,20 @@ export class World {
     if (!host.alive || host.paused || host.completeAt !== undefined) return;
     const { now } = this.time;
     const bytes = host.bucket.available(now);
-    if (bytes <= 0) return this.#pumpAt(host, now + Math.max(1, (-bytes * 1000) / host.downloadBytesPerSecond + 1));
+    if (bytes <= 0) return this.#pumpSoon(host);
     const effects = host.swarm.handle({ type: 'budget', bytes }, now);
     let asked = 0;
     for (const effect of effects) if (effect.type === 'request') asked += effect.length;
-    host.bucket.take(asked, now);
+    this.#takeTokens(host, asked);
     this.#carryOut(host, effects);
-    if (asked > 0) this.#pumpAt(host, now + TICK_MS);
+    if (asked > 0) this.#pumpSoon(host);
+  }
+
+  #takeTokens(host: SimHost, bytes: number): void {
+    const { now } = this.time;
+    host.bucket.take(bytes, now);
+    const debt = -host.bucket.available(now);
+    host.tokensAt = debt < 0 ? 0 : Math.floor(now + (debt * 1000) / host.downloadBytesPerSecond) + 1;
   }
 
   #pumpUpload(host: SimHost): void {

@@ -95,11 +95,18 @@ export function lateBlock(
 
 /** Forgets what `link` was asked for; the piece may then be taken over by another. */
 export function releaseLink(active: ActivePiece, link: LinkId): void {
-  for (let index = 0; index < active.askers.length; index++) {
-    const before = askersOf(active, index);
-    if (!before.includes(link)) continue;
-    active.askers[index] = before.length === 1 ? NOBODY : before.filter((other) => other !== link);
-    if (before.length === 1) active.unaskedCount++;
-  }
+  for (let index = 0; index < active.askers.length; index++) releaseBlock(active, index, link);
   if (active.owner === link) active.owner = undefined;
+}
+
+/** Forgets that `link` was asked for one block. */
+export function releaseBlock(active: ActivePiece, index: number, link: LinkId): void {
+  const before = askersOf(active, index);
+  if (!before.includes(link)) return;
+  active.askers[index] = before.length === 1 ? NOBODY : before.filter((other) => other !== link);
+  if (before.length === 1) active.unaskedCount++;
+}
+
+export function isAsked(active: ActivePiece, link: LinkId): boolean {
+  return active.askers.some((askers) => askers.includes(link));
 }

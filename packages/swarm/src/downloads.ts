@@ -8,15 +8,18 @@ import {
   askersOf,
   blockAt,
   blockIndex,
+  isAsked,
   lateBlock,
   noteAsker,
   noteBlock,
+  releaseBlock,
   releaseLink,
   startPiece,
   unaskedBlock,
 } from './active-pieces.ts';
 import type { Block, LinkId, PeerId, SwarmEffect } from './events.ts';
 import { pieceSize } from './geometry.ts';
+import { Leases } from './leases.ts';
 import { blockKey, forgetAsked, forgiveAsked, hasRoom, type Link, NEVER, noteAsked, noteReceived } from './links.ts';
 import { PiecePicker } from './picker.ts';
 import type { PieceSet } from './piece-set.ts';
@@ -36,6 +39,7 @@ const BUSY_MS = 20;
 
 export class Downloads {
   readonly picker: PiecePicker;
+  readonly leases: Leases;
   readonly #active = new Map<number, ActivePiece>();
   readonly #held: PieceSet;
   readonly #links: ReadonlyMap<LinkId, Link>;
@@ -51,6 +55,7 @@ export class Downloads {
     this.#links = links;
     this.#options = options;
     this.picker = new PiecePicker(held.length, options.random);
+    this.leases = new Leases(held);
     this.#maxActive = Math.max(4, Math.floor(options.activeBytes / options.pieceLength));
   }
 
@@ -67,8 +72,18 @@ export class Downloads {
   /** Another link has a piece. */
   offered(link: Link, piece: number): void {
     this.picker.adjust(piece, 1);
+    if (!link.remote) this.leases.noteLocal(piece, 1);
     // It may have been asked for of another link that is gone by now.
     if (!this.#held.has(piece)) link.exhaustedAt = NEVER;
+  }
+
+  /** A link is gone, and what it had. */
+  left(link: Link): void {
+    this.release(link);
+    for (const piece of link.have) {
+      this.picker.adjust(piece, -1);
+      if (!link.remote) this.leases.noteLocal(piece, -1);
+    }
   }
 
   /** What could not be asked may be asked now. */
@@ -84,7 +99,7 @@ export class Downloads {
     for (let asked = true; asked && left > 0; ) {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
-        const link = links[(start + index) % links.length] as Link;
+        const link = inTurn(links, start, index);
         if (link.exhaustedAt === this.#version || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
@@ -97,7 +112,24 @@ export class Downloads {
         asked = true;
       }
     }
+    this.#askLeases(links, now, effects);
     return effects;
+  }
+
+  /** Pieces of other zones that nobody here has. */
+  #askLeases(links: readonly Link[], now: number, effects: SwarmEffect[]): void {
+    const room = this.leases.room(now);
+    if (room === undefined || !links.some(({ remote }) => remote)) return;
+    const wanted: number[] = [];
+    const suits = (piece: number): boolean => this.leases.isWanted(piece, now) && !wanted.includes(piece);
+    for (let index = 0; index < links.length && wanted.length < room; index++) {
+      const link = inTurn(links, this.#turn, index);
+      if (!link.remote || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
+      const piece = this.picker.pick(link.have, suits);
+      if (piece !== undefined) wanted.push(piece);
+    }
+    const pieces = this.leases.ask(wanted, now);
+    if (pieces !== undefined) effects.push({ type: 'askLeases', pieces });
   }
 
   /** Whether this link's block may still be stored: the shell asks before it takes the bytes in. */
@@ -108,9 +140,15 @@ export class Downloads {
     return index !== undefined && active.received[index] === false && askersOf(active, index).includes(link.link);
   }
 
+  leased(granted: readonly number[], refused: readonly number[], now: number): void {
+    this.leases.answered(granted, refused, now);
+    this.#version++;
+  }
+
   /** A block is there; whoever else was asked for it is told not to send it. */
   received(link: Link, block: Block, now: number): SwarmEffect[] {
     noteReceived(link, block, now);
+    this.leases.progressed(block.piece, now);
     forgetAsked(link, block);
     const active = this.#active.get(block.piece);
     const index = active === undefined ? undefined : blockIndex(active, block);
@@ -132,15 +170,20 @@ export class Downloads {
     link.busyUntil = now + BUSY_MS;
     this.#version++;
     const active = this.#active.get(block.piece);
-    if (active !== undefined) this.#release(active, link.link);
+    const index = active === undefined ? undefined : blockIndex(active, block);
+    if (active === undefined || index === undefined) return;
+    releaseBlock(active, index, link.link);
+    // Other blocks of the piece may have been taken on, and then the piece stays with this link.
+    if (!isAsked(active, link.link)) this.#release(active, link.link);
   }
 
   /** The result of a hash; returns who sent the piece when it was bad. */
-  verified(piece: number, ok: boolean): PeerId[] {
+  verified(piece: number, ok: boolean, now: number): PeerId[] {
     const active = this.#active.get(piece);
     if (!ok || this.#active.size >= this.#maxActive) this.#version++;
     this.#active.delete(piece);
     if (ok) {
+      this.leases.verified(piece, now);
       this.#held.add(piece);
       this.picker.close(piece);
       return [];
@@ -169,7 +212,7 @@ export class Downloads {
   }
 
   #nextBlock(link: Link, now: number): Block | undefined {
-    const active = this.#ownPiece(link) ?? this.#abandonedPiece(link) ?? this.#newPiece(link);
+    const active = this.#ownPiece(link) ?? this.#abandonedPiece(link, now) ?? this.#newPiece(link, now);
     if (active !== undefined) return this.#ask(active, unaskedBlock(active), link);
     // Only an idle link doubles up, and only what is late, so that few blocks come twice.
     if (link.asked.size > 0 || !this.inEndgame) return undefined;
@@ -178,7 +221,7 @@ export class Downloads {
       return asked !== undefined && now - asked.askedAt >= LATE_MS;
     };
     for (const slow of this.#active.values()) {
-      if (!link.have.has(slow.piece) || slow.blockBytes > link.blockBytes) continue;
+      if (!this.#mayFetch(link, slow.piece, now) || slow.blockBytes > link.blockBytes) continue;
       const index = lateBlock(slow, link.link, isLate);
       if (index !== undefined) return this.#ask(slow, index, link);
     }
@@ -197,9 +240,13 @@ export class Downloads {
     return undefined;
   }
 
-  #abandonedPiece(link: Link): ActivePiece | undefined {
+  #mayFetch(link: Link, piece: number, now: number): boolean {
+    return link.have.has(piece) && (!link.remote || this.leases.allows(piece, now));
+  }
+
+  #abandonedPiece(link: Link, now: number): ActivePiece | undefined {
     for (const active of this.#active.values()) {
-      if (active.owner !== undefined || active.unaskedCount === 0 || !link.have.has(active.piece)) continue;
+      if (active.owner !== undefined || active.unaskedCount === 0 || !this.#mayFetch(link, active.piece, now)) continue;
       if (active.blockBytes > link.blockBytes) continue;
       active.owner = link.link;
       return active;
@@ -207,9 +254,12 @@ export class Downloads {
     return undefined;
   }
 
-  #newPiece(link: Link): ActivePiece | undefined {
+  #newPiece(link: Link, now: number): ActivePiece | undefined {
     if (this.#active.size >= this.#maxActive) return undefined;
-    const piece = this.picker.pick(link.have);
+    const isLeased = link.remote && !this.leases.trackerIsAway(now);
+    const piece = isLeased
+      ? this.leases.oldest((leased) => this.picker.isOpen(leased) && link.have.has(leased))
+      : this.picker.pick(link.have);
     if (piece === undefined) return undefined;
     this.picker.close(piece);
     const { size, pieceLength } = this.#options;
@@ -218,4 +268,12 @@ export class Downloads {
     this.#active.set(piece, active);
     return active;
   }
+}
+
+/** Seeders stand first and stay first; the others take turns. */
+function inTurn(links: readonly Link[], turn: number, index: number): Link {
+  let seeders = 0;
+  while (links[seeders]?.remoteIsSeeder) seeders++;
+  if (index < seeders) return links[index] as Link;
+  return links[seeders + ((turn + index) % (links.length - seeders))] as Link;
 }

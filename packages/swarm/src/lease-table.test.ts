@@ -67,14 +67,41 @@ describe('leases', () => {
     expect(table.size).toBe(0);
   });
 
-  it('take no more room than pieces × zones, and those that expired none', () => {
+  it('are given to few pieces of a zone at once: the others may be asked for soon', () => {
     const table = createLeaseTable();
     const pieces = Array.from({ length: 50 }, (_, piece) => piece);
-    for (let round = 0; round < 20; round++) {
-      for (let host = 0; host < 30; host++) ask(table, `rack${host % 3}/h${host}`, pieces, round * LEASE_MS);
+    expect(table.ask({ zone: 'rack1', holder: 'a', pieces }, 0)).toEqual({ granted: pieces.slice(0, 8), refused: [] });
+    expect(table.ask({ zone: 'rack2', holder: 'c', pieces }, 0).granted).toHaveLength(8);
+    // Two have arrived: two more may come.
+    const rest = table.ask({ zone: 'rack1', holder: 'a', pieces: [2, 3, 4, 5, 6, 7, 8, 9, 10] }, 100);
+    expect(rest.granted).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('are given to more pieces at once where many come in', () => {
+    const table = createLeaseTable();
+    let next = 0;
+    for (let now = 0; now < 1000; now += 10) {
+      table.ask({ zone: 'rack1', holder: 'a', pieces: [next, next + 1] }, now);
+      next += 2;
     }
-    expect(table.size).toBe(150);
+    const pieces = Array.from({ length: 500 }, (_, piece) => next + piece);
+    expect(table.ask({ zone: 'rack1', holder: 'a', pieces }, 1000).granted.length).toBeGreaterThan(150);
+  });
+
+  it('of a piece that has arrived are not given again at once', () => {
+    const table = createLeaseTable();
+    ask(table, 'rack1/a', [0]);
+    ask(table, 'rack1/a', [1], 500);
+    expect(ask(table, 'rack1/b', [0], 2499)).toEqual([]);
+    expect(ask(table, 'rack1/b', [0], 2500)).toEqual([0]);
+  });
+
+  it('take no more room than pieces × zones, and those that expired none', () => {
+    const table = createLeaseTable();
+    for (let round = 0; round < 20; round++)
+      for (let host = 0; host < 30; host++) ask(table, `rack${host % 3}/h${host}`, [host % 5], round * LEASE_MS);
+    expect(table.size).toBe(15);
     ask(table, 'rack0/h0', [0], 30 * LEASE_MS);
-    expect(table.size).toBe(101);
+    expect(table.size).toBe(11);
   });
 });

@@ -72,8 +72,9 @@ export function blockKey(block: Block): number {
 
 export function noteAsked(link: Link, block: Block, now: number): void {
   if (link.asked.size === 0) link.lastBlockAt = now;
-  link.asked.set(blockKey(block), { ...block, askedAt: now });
-  link.askedBytes += block.length;
+  const key = blockKey(block);
+  if (!link.asked.has(key)) link.askedBytes += block.length;
+  link.asked.set(key, { ...block, askedAt: now });
 }
 
 /** False when the link had not asked for it (any more). */

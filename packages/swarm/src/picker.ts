@@ -51,15 +51,15 @@ export class PiecePicker {
     if (open) this.#insert(piece);
   }
 
-  /** The rarest open piece that `holder` has; among equals a random one. Stays open. */
-  pick(holder: PieceSet): number | undefined {
+  /** The rarest open piece that `holder` has and that suits; among equals a random one. Stays open. */
+  pick(holder: PieceSet, suits: (piece: number) => boolean = () => true): number | undefined {
     for (let rarity = 1; rarity < this.#buckets.length; rarity++) {
       const bucket = this.#buckets[rarity];
       if (bucket === undefined || bucket.length === 0) continue;
       const start = Math.floor(this.#random() * bucket.length);
       for (let step = 0; step < bucket.length; step++) {
         const piece = bucket[(start + step) % bucket.length];
-        if (piece !== undefined && holder.has(piece)) return piece;
+        if (piece !== undefined && holder.has(piece) && suits(piece)) return piece;
       }
     }
     return undefined;

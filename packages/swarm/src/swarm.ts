@@ -38,7 +38,7 @@ export class Swarm {
   readonly #dialer = new Dialer();
   readonly #revealer: Revealer | undefined;
   readonly #links = new Map<LinkId, Link>();
-  /** The links that may be asked, in the order they came. */
+  /** The links that may be asked: seeders first, what they show to us they show to nobody else. */
   readonly #sources: Link[] = [];
   #completed = false;
   #lookedAt = 0;
@@ -75,9 +75,10 @@ export class Swarm {
       case 'pieceVerified':
         return this.#pieceVerified(event.piece, event.ok, now);
       case 'pieceLost':
-        this.#downloads.verified(event.piece, false);
+        this.#downloads.verified(event.piece, false, now);
         return NOTHING;
       case 'leases':
+        this.#downloads.leased(event.granted, event.refused, now);
         return NOTHING;
       case 'budget':
         return this.#completed ? NOTHING : this.#downloads.request(this.#sources, event.bytes, now);
@@ -130,7 +131,7 @@ export class Swarm {
     const link = createLink(info, this.held.length, now);
     this.#links.set(link.link, link);
     this.#pair(link);
-    if (link.canRequest) this.#sources.push(link);
+    if (link.canRequest) this.#sources[link.remoteIsSeeder ? 'unshift' : 'push'](link);
     // Who was blocked and comes back by itself has to wait as well; a mere downloader does no harm.
     if (link.canRequest && this.#dialer.isBlocked(link.peer, now)) return [close(link, 'blocked')];
     if (link.canRequest) this.#dialer.connected(link.peer);
@@ -153,8 +154,7 @@ export class Swarm {
     this.#revealer?.leave(linkId);
     if (link.canRequest) {
       this.#sources.splice(this.#sources.indexOf(link), 1);
-      this.#downloads.release(link);
-      for (const piece of link.have) this.#downloads.picker.adjust(piece, -1);
+      this.#downloads.left(link);
       this.#dialer.failed(link.peer, now);
     }
     return this.#reveal(now);
@@ -193,7 +193,7 @@ export class Swarm {
   }
 
   #pieceVerified(piece: number, ok: boolean, now: number): SwarmEffect[] {
-    const authors = this.#downloads.verified(piece, ok);
+    const authors = this.#downloads.verified(piece, ok, now);
     if (!ok) return this.#punish(authors, now);
     const effects: SwarmEffect[] = [];
     for (const link of this.#links.values())

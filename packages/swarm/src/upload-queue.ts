@@ -18,11 +18,22 @@ interface Line {
   piece: number | undefined;
 }
 
+export interface Room {
+  /** Pieces that may wait. */
+  mostTurns: number;
+  /** Milliseconds. */
+  now: number;
+}
+
 /** A turn ends at the end of a piece, and not before so many bytes. */
 const TURN_BYTES = 1024 * 1024;
+/** Who was turned away and has not come back for so long has found another. */
+const KEPT_MS = 100;
 
 export class UploadQueue<Requester> {
   readonly #lines = new Map<Requester, Line>();
+  /** With the time they came last, in the order they first came: the last free turn is kept for the first of them. */
+  readonly #turnedAway = new Map<Requester, number>();
   #turns = 0;
 
   /** Requesters that wait or were served. */
@@ -34,14 +45,31 @@ export class UploadQueue<Requester> {
    * Takes a block on, unless so many pieces wait already; the rest of a piece that is being served
    * is always taken. Returns how many blocks of this requester wait now, or `busy`.
    */
-  add(requester: Requester, block: Block, mostTurns: number): number | 'busy' {
+  add(requester: Requester, block: Block, { mostTurns, now }: Room): number | 'busy' {
     const line = this.#lines.get(requester);
     const goesOn = line !== undefined && (line.blocks.at(-1)?.piece ?? line.piece) === block.piece;
-    if (!goesOn && this.#turns >= mostTurns) return 'busy';
+    if (!goesOn && !this.#admits(requester, { mostTurns, now })) {
+      this.#turnedAway.set(requester, now);
+      return 'busy';
+    }
+    this.#turnedAway.delete(requester);
     const own = line ?? { blocks: [], turns: 0, servedBytes: 0, piece: undefined };
-    if (line === undefined) this.#lines.set(requester, own);
+    // Who had nothing to wait for has no old place to come back to.
+    if (!goesOn && own.blocks.length === 0) this.#endTurn(requester, own);
     if (own.blocks.at(-1)?.piece !== block.piece) this.#count(own, 1);
     return own.blocks.push(block);
+  }
+
+  /** Whoever comes while nobody waits; else who was turned away first, if it still comes back. */
+  #admits(requester: Requester, { mostTurns, now }: Room): boolean {
+    if (this.#turns >= mostTurns) return false;
+    if (this.#turns < mostTurns - 1) return true;
+    for (const [first, cameAt] of this.#turnedAway) {
+      if (first === requester) return true;
+      if (now - cameAt < KEPT_MS) return false;
+      this.#turnedAway.delete(first);
+    }
+    return true;
   }
 
   cancel(requester: Requester, { piece, offset }: Block): void {
@@ -56,10 +84,12 @@ export class UploadQueue<Requester> {
     const line = this.#lines.get(requester);
     if (line !== undefined) this.#count(line, -line.turns);
     this.#lines.delete(requester);
+    this.#turnedAway.delete(requester);
   }
 
   clear(): void {
     this.#lines.clear();
+    this.#turnedAway.clear();
     this.#turns = 0;
   }
 
