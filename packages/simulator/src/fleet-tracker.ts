@@ -9,7 +9,8 @@ export interface FleetTracker {
   away: boolean;
   /** Hosts that are told of each other. */
   join(host: SimHost): SimHost[];
-  leave(host: SimHost): void;
+  /** Those it leaves without neighbours, each with new ones. */
+  leave(host: SimHost): [SimHost, SimHost[]][];
   lease(host: SimHost, pieces: number[], nowMs: number): { granted: number[]; refused: number[] } | undefined;
   /** Forgets all members: they come back by themselves. */
   restart(): void;
@@ -19,16 +20,20 @@ export function createFleetTracker(degree: number, random: () => number): FleetT
   let graph: NeighbourGraph;
   let leases: LeaseTable;
   const members = new Map<string, SimHost>();
+  const hosts = (ids: readonly string[]): SimHost[] => ids.flatMap((id) => members.get(id) ?? []);
   const tracker: FleetTracker = {
     away: false,
     join(host) {
       members.set(host.id, host);
-      return graph.add(host.id, host.zone?.name).flatMap((id) => members.get(id) ?? []);
+      return hosts(graph.add(host.id, host.zone?.name));
     },
     leave(host) {
-      if (!members.delete(host.id)) return;
-      graph.remove(host.id);
+      if (!members.delete(host.id)) return [];
       leases.release(host.id);
+      return graph.remove(host.id).flatMap((id) => {
+        const left = members.get(id);
+        return left === undefined ? [] : [[left, hosts(graph.mend(id))] as [SimHost, SimHost[]]];
+      });
     },
     lease(host, pieces, nowMs) {
       if (tracker.away || host.zone === undefined) return undefined;

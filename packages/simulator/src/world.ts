@@ -92,16 +92,20 @@ export class World {
     host.looking = true;
     host.joined = true;
     const linked = this.tracker.join(host);
+    for (const other of linked) this.#introduce(host, other);
     this.#later(() => this.#tell(host, { type: 'hashesKnown', count: this.#hashesKnown }));
-    this.#later(() => this.feed(host, { type: 'neighbours', peers: linked.map(({ id }) => id) }));
-    for (const other of linked) this.#later(() => this.feed(other, { type: 'neighbours', peers: [host.id] }));
     this.#pumpSoon(host);
+  }
+
+  #introduce(a: SimHost, b: SimHost): void {
+    this.#later(() => this.feed(a, { type: 'neighbours', peers: [b.id] }));
+    this.#later(() => this.feed(b, { type: 'neighbours', peers: [a.id] }));
   }
 
   kill(host: SimHost): void {
     if (!host.alive) return;
     host.alive = false;
-    this.tracker.leave(host);
+    for (const [left, others] of this.tracker.leave(host)) for (const other of others) this.#introduce(left, other);
     for (const wire of [...host.wires.values()]) this.cut(wire);
     if (host.role === 'agent' && host.completeAt === undefined && !host.poison) this.finished++;
   }
@@ -160,7 +164,7 @@ export class World {
   }
 
   #readOrigin(): void {
-    const { sizeBytes, pieceLength, originBytesPerSecond } = this.settings;
+    const { originBytesPerSecond } = this.settings;
     const cold = originBytesPerSecond !== Number.POSITIVE_INFINITY;
     if (!cold) {
       this.#hashesKnown = this.seeder.swarm.held.length;
@@ -168,15 +172,22 @@ export class World {
         this.feed(this.seeder, { type: 'pieceVerified', piece, ok: true });
       return;
     }
-    for (let piece = 0; piece < this.seeder.swarm.held.length; piece++) {
-      const bytes = pieceSize(piece, sizeBytes, pieceLength);
-      this.time.at(((piece * pieceLength + bytes) * 1000) / originBytesPerSecond, () => {
-        this.originBytes += bytes;
-        this.feed(this.seeder, { type: 'pieceVerified', piece, ok: true });
-        if (this.#hashesKnown === piece) this.#hashesKnown++;
-      });
-    }
+    this.#readPiece(0);
     this.#tellHashes(0);
+  }
+
+  /** One after the other; a seeder that starts again goes on where it was. */
+  #readPiece(piece: number): void {
+    const { sizeBytes, pieceLength, originBytesPerSecond } = this.settings;
+    if (piece >= this.seeder.swarm.held.length) return;
+    const bytes = pieceSize(piece, sizeBytes, pieceLength);
+    this.time.after((bytes * 1000) / originBytesPerSecond, () => {
+      if (!this.seeder.alive) return this.#readPiece(piece);
+      this.originBytes += bytes;
+      this.#hashesKnown = piece + 1;
+      this.feed(this.seeder, { type: 'pieceVerified', piece, ok: true });
+      this.#readPiece(piece + 1);
+    });
   }
 
   #tellHashes(told: number): void {
@@ -199,7 +210,6 @@ export class World {
   #deliver(wire: Wire, to: SimHost, event: SwarmEvent): void {
     this.#later(() => {
       if (!wire.open) return;
-      if (event.type === 'blockRejected') this.#takeTokens(to, -event.length);
       this.feed(to, event);
       this.#pumpSoon(to);
     });
@@ -252,6 +262,8 @@ export class World {
         return;
       case 'askLeases':
         return this.#askLeases(host, effect.pieces);
+      case 'refund':
+        return this.#takeTokens(host, -effect.bytes);
       default:
         return this.#onWire(host, effect);
     }
@@ -418,8 +430,8 @@ export class World {
       const due = host.paused ? undefined : host.swarm.nextWakeup();
       if (due !== undefined && due <= this.time.now) {
         this.feed(host, { type: 'wake' });
-        this.#pumpSoon(host);
       }
+      this.#pumpSoon(host); // some things only need time
       this.#lookLater(host);
     });
   }

@@ -125,11 +125,18 @@ export class Downloads {
     for (let index = 0; index < links.length && wanted.length < room; index++) {
       const link = inTurn(links, this.#turn, index);
       if (!link.remote || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
-      const piece = this.picker.pick(link.have, suits);
+      const piece = this.#abandonedBy(link, suits) ?? this.picker.pick(link.have, suits);
       if (piece !== undefined) wanted.push(piece);
     }
     const pieces = this.leases.ask(wanted, now);
     if (pieces !== undefined) effects.push({ type: 'askLeases', pieces });
+  }
+
+  /** A piece that was begun and cannot be gone on with where it was. */
+  #abandonedBy(link: Link, suits: (piece: number) => boolean): number | undefined {
+    for (const { piece, owner, unaskedCount } of this.#active.values())
+      if (owner === undefined && unaskedCount > 0 && link.have.has(piece) && suits(piece)) return piece;
+    return undefined;
   }
 
   /** Whether this link's block may still be stored: the shell asks before it takes the bytes in. */
@@ -164,17 +171,18 @@ export class Downloads {
     return effects;
   }
 
-  /** It does not have the piece, or as many wait there as it can serve soon. */
-  rejected(link: Link, block: Block, now: number): void {
-    if (!forgetAsked(link, block)) return;
+  /** It does not have the piece, or as many wait there as it can serve soon. False: nobody had asked. */
+  rejected(link: Link, block: Block, now: number): boolean {
+    if (!forgetAsked(link, block)) return false;
     link.busyUntil = now + BUSY_MS;
     this.#version++;
     const active = this.#active.get(block.piece);
     const index = active === undefined ? undefined : blockIndex(active, block);
-    if (active === undefined || index === undefined) return;
+    if (active === undefined || index === undefined) return true;
     releaseBlock(active, index, link.link);
     // Other blocks of the piece may have been taken on, and then the piece stays with this link.
     if (!isAsked(active, link.link)) this.#release(active, link.link);
+    return true;
   }
 
   /** The result of a hash; returns who sent the piece when it was bad. */

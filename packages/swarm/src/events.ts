@@ -79,5 +79,7 @@ export type SwarmEffect =
   | { type: 'verify'; piece: number }
   /** May these pieces be fetched over the uplink of our zone? Answered by `leases`; asking again renews. */
   | { type: 'askLeases'; pieces: number[] }
+  /** Of the budget, for a request that was turned away. */
+  | { type: 'refund'; bytes: number }
   | { type: 'close'; link: LinkId; reason: CloseReason }
   | { type: 'complete' };

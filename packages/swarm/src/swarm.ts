@@ -98,8 +98,7 @@ export class Swarm {
       case 'blockRequested':
         return this.#blockRequested(link, pick(event));
       case 'blockRejected':
-        this.#downloads.rejected(link, pick(event), now);
-        return NOTHING;
+        return this.#downloads.rejected(link, pick(event), now) ? [{ type: 'refund', bytes: event.length }] : NOTHING;
       case 'choked':
         return this.#choked(link, event.choked);
       case 'maxRequests':

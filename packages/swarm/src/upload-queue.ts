@@ -27,6 +27,8 @@ export interface Room {
 
 /** A turn ends at the end of a piece, and not before so many bytes. */
 const TURN_BYTES = 1024 * 1024;
+/** No piece is longer; who asks for one again and again has had its turn. */
+const LONGEST_TURN_BYTES = 4 * 1024 * 1024;
 /** Who was turned away and has not come back for so long has found another. */
 const KEPT_MS = 100;
 
@@ -102,7 +104,8 @@ export class UploadQueue<Requester> {
     for (const [requester, line] of this.#lines) {
       const [first] = line.blocks;
       if (first === undefined || !canTake(requester)) continue;
-      if (line.servedBytes >= TURN_BYTES && first.piece !== line.piece) {
+      const isThrough = line.servedBytes >= (first.piece === line.piece ? LONGEST_TURN_BYTES : TURN_BYTES);
+      if (isThrough) {
         this.#endTurn(requester, line);
         continue;
       }

@@ -1,10 +1,9 @@
 /**
- * Who is sent the next block: connections in turn, one block each, under the upload cap. So peers
- * share the cap evenly and none queues behind another. Reads a few blocks ahead a connection, into
- * frames that are recycled.
+ * Sends blocks under the upload cap, in the order of the queue. Reads ahead a connection into frames
+ * that are recycled. Who is next, and who is turned away, is decided by the queue.
  */
 import type { TokenBucket } from '@shoal/policy';
-import type { Block } from '@shoal/swarm';
+import { type Block, UploadQueue } from '@shoal/swarm';
 import { PIECE_HEADER_BYTES } from '@shoal/wire';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -14,11 +13,9 @@ export interface BlockReader {
   readRun(run: readonly Block[], targets: readonly Uint8Array[]): Promise<void>;
 }
 
-interface Queue {
-  connection: PeerConnection;
+interface Sender {
   reader: BlockReader;
-  blocks: Block[];
-  /** Blocks being read from disk for this connection. */
+  /** Runs being read from disk for this connection. */
   reading: number;
 }
 
@@ -32,12 +29,15 @@ const MAX_RUN_BYTES = 1024 * 1024;
 const ALL_RUNS_BYTES = 8 * 1024 * 1024;
 /** Under a cap a run is no more than what the bucket may save up. */
 const RUN_MS = 10;
+/** Pieces that may wait under a cap; without one the queue is short by itself. */
+const TURNS_WAITING = 2;
 
 export class UploadScheduler {
   sentBytes = 0;
   readonly #bucket: TokenBucket;
   readonly #now: () => number;
-  readonly #queues = new Map<PeerConnection, Queue>();
+  readonly #queue = new UploadQueue<PeerConnection>();
+  readonly #senders = new Map<PeerConnection, Sender>();
   readonly #frames = createFramePool();
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,54 +46,53 @@ export class UploadScheduler {
     this.#now = now;
   }
 
-  add(connection: PeerConnection, block: Block, reader: BlockReader): void {
-    let queue = this.#queues.get(connection);
-    if (queue === undefined) {
-      queue = { connection, reader, blocks: [], reading: 0 };
-      this.#queues.set(connection, queue);
-    }
-    if (queue.blocks.length >= MAX_QUEUED_BLOCKS) return connection.close('requests without end');
-    queue.blocks.push(block);
+  add(connection: PeerConnection, { piece, offset, length }: Block, reader: BlockReader): void {
+    const block = { piece, offset, length };
+    if (!this.#senders.has(connection)) this.#senders.set(connection, { reader, reading: 0 });
+    const waiting = this.#queue.add(connection, block, { mostTurns: this.#mostTurns(connection), now: this.#now() });
+    if (waiting === 'busy') return connection.send({ type: 'reject', ...block });
+    if (waiting > MAX_QUEUED_BLOCKS) return connection.close('requests without end');
     this.#pump();
   }
 
   cancel(connection: PeerConnection, block: Block): void {
-    const queue = this.#queues.get(connection);
-    const at = queue?.blocks.findIndex(({ piece, offset }) => piece === block.piece && offset === block.offset) ?? -1;
-    if (at >= 0) queue?.blocks.splice(at, 1);
+    this.#queue.cancel(connection, block);
   }
 
   remove(connection: PeerConnection): void {
-    this.#queues.delete(connection);
+    this.#queue.remove(connection);
+    this.#senders.delete(connection);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#queues.clear();
+    this.#queue.clear();
+    this.#senders.clear();
+  }
+
+  /** A foreign client takes a rejected request for a missing piece: it waits. */
+  #mostTurns(connection: PeerConnection): number {
+    const hasCap = this.#bucket.bytesPerSecond !== Number.POSITIVE_INFINITY;
+    return hasCap && connection.peer?.foreign === undefined ? TURNS_WAITING : Number.POSITIVE_INFINITY;
   }
 
   #pump(): void {
-    let served = true;
-    while (served) {
-      served = false;
-      for (const [connection, queue] of this.#queues) {
-        if (queue.reading >= READS_AHEAD || queue.blocks.length === 0 || !connection.canSendBlock) continue;
-        if (this.#bucket.available(this.#now()) <= 0) return this.#pumpLater();
-        // To the end of the line: maps keep the order of insertion.
-        this.#queues.delete(connection);
-        this.#queues.set(connection, queue);
-        const run = takeRun(queue.blocks, this.#runBytes());
-        this.#bucket.take(bytesOf(run), this.#now());
-        void this.#serve(queue, run);
-        served = true;
-        break;
-      }
+    for (;;) {
+      if (this.#bucket.available(this.#now()) <= 0) return this.#pumpLater();
+      const next = this.#queue.next((connection) => this.#canTake(connection), this.#runBytes());
+      if (next === undefined) return;
+      this.#bucket.take(bytesOf(next.run), this.#now());
+      void this.#serve(next.requester, next.run);
     }
+  }
+
+  #canTake(connection: PeerConnection): boolean {
+    return (this.#senders.get(connection)?.reading ?? READS_AHEAD) < READS_AHEAD && connection.canSendBlock;
   }
 
   #runBytes(): number {
     const inTime = (this.#bucket.bytesPerSecond * RUN_MS) / 1000;
-    return Math.min(MAX_RUN_BYTES, inTime, ALL_RUNS_BYTES / this.#queues.size);
+    return Math.min(MAX_RUN_BYTES, inTime, ALL_RUNS_BYTES / this.#queue.size);
   }
 
   #pumpLater(): void {
@@ -103,33 +102,20 @@ export class UploadScheduler {
     }, TICK_MS);
   }
 
-  async #serve(queue: Queue, run: Block[]): Promise<void> {
-    const { connection, reader } = queue;
-    queue.reading++;
+  async #serve(connection: PeerConnection, run: Block[]): Promise<void> {
+    const sender = this.#senders.get(connection) as Sender;
+    sender.reading++;
     const frame = this.#frames.take(run.length * PIECE_HEADER_BYTES + bytesOf(run));
     try {
-      await reader.readRun(run, payloadsIn(frame, run));
+      await sender.reader.readRun(run, payloadsIn(frame, run));
       if (connection.sendRun(run, frame, () => this.#frames.give(frame))) this.sentBytes += bytesOf(run);
     } catch {
       for (const { piece, offset, length } of run) connection.send({ type: 'reject', piece, offset, length });
       this.#frames.give(frame);
     }
-    queue.reading--;
+    sender.reading--;
     if (connection.canSendBlock) this.#pump();
     else connection.onceDrained(() => this.#pump());
-  }
-}
-
-/** The next block, with those that follow it in the same piece up to so many bytes in all. */
-function takeRun(blocks: Block[], maxBytes: number): Block[] {
-  const run = [blocks.shift() as Block];
-  let bytes = run[0]?.length ?? 0;
-  for (;;) {
-    const [last, next] = [run.at(-1) as Block, blocks[0]];
-    if (next === undefined || next.piece !== last.piece || next.offset !== last.offset + last.length) return run;
-    if (bytes + next.length > maxBytes) return run;
-    run.push(blocks.shift() as Block);
-    bytes += next.length;
   }
 }
 

@@ -41,6 +41,11 @@ export class DownloadScheduler {
       client.request(Number.POSITIVE_INFINITY);
   }
 
+  /** Bytes that were asked for and will not come. */
+  refund(bytes: number): void {
+    this.#bucket.take(-bytes, this.#now());
+  }
+
   /** For what is no swarm: waits until the cap lets bytes through, then counts them. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     while (this.#bucket.available(this.#now()) <= 0) await delay(TICK_MS, undefined, { signal });

@@ -337,6 +337,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
       else if (effect.type === 'askLeases') this.#options.askLeases(effect.pieces);
+      else if (effect.type === 'refund') this.#context.downloads.refund(effect.bytes);
       else {
         const connection = this.#links.get(effect.link);
         if (connection !== undefined) this.#tell(connection, effect, outbox);
