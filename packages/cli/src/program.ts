@@ -13,6 +13,7 @@ import { jobCommand } from './verbs/job.ts';
 import { jobsCommand } from './verbs/jobs.ts';
 import { prewarmCommand } from './verbs/prewarm.ts';
 import { pullCommand } from './verbs/pull.ts';
+import { simulateCommand } from './verbs/simulate.ts';
 import { statusCommand } from './verbs/status.ts';
 import { tokenCommand } from './verbs/token.ts';
 import { torrentCommand } from './verbs/torrent.ts';
@@ -32,6 +33,7 @@ const VERBS = [
   statusCommand,
   tokenCommand,
   torrentCommand,
+  simulateCommand,
   configCommand,
   versionCommand,
 ];

@@ -55,5 +55,6 @@ function split(world: World, forMs: number): void {
 function comeBack(world: World): void {
   world.tracker.away = false;
   world.tracker.restart();
-  for (const host of world.hosts.filter(({ joined }) => joined)) world.time.after(world.random() * 2000, () => world.join(host));
+  for (const host of world.hosts.filter(({ joined }) => joined))
+    world.time.after(world.random() * 2000, () => world.join(host));
 }

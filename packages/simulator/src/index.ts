@@ -1,2 +1,4 @@
+export { faultsOf } from './checks.ts';
 export { boundMs, type Fault, type SimulationOptions } from './options.ts';
-export { type Progress, percentile, type SimulationResult, simulate } from './simulate.ts';
+export { healedAt, scenarioFor } from './scenarios.ts';
+export { type LimitUse, type Progress, percentile, type SimulationResult, simulate } from './simulate.ts';

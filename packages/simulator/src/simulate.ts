@@ -79,7 +79,7 @@ function limitsIn({ hosts, zones, time }: World): LimitUse[] {
 }
 
 function resultOf(world: World): Omit<SimulationResult, 'mostLinks'> {
-  const { settings, agents, seeder, zones, originBytes, trace, time } = world;
+  const { settings, agents, seeder, zones, origin, trace, time } = world;
   const { sizeBytes } = settings;
   const honest = agents.filter((host) => !host.poison);
   const sum = (of: (host: SimHost) => number): number => honest.reduce((total, host) => total + of(host), 0);
@@ -90,7 +90,7 @@ function resultOf(world: World): Omit<SimulationResult, 'mostLinks'> {
       honest.filter((host) => host.downloadBytesPerSecond === settings.downloadBytesPerSecond),
     ),
     unfinished: honest.filter((host) => host.alive && host.completeAt === undefined).map(({ id }) => id),
-    originCopies: originBytes / sizeBytes,
+    originCopies: origin.bytes / sizeBytes,
     seederCopies: seeder.upload.bytes / sizeBytes,
     ingressCopies: zones.map(({ ingress }) => ingress.bytes / sizeBytes),
     wastedShare: sum((host) => host.wastedBytes) / (sizeBytes * honest.length),

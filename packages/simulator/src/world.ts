@@ -2,24 +2,30 @@
  * A fleet in virtual time: hosts with the production state machines, joined by simulated wires. One
  * seed decides everything that happens. Carries out effects; what goes wrong and when is faults.ts.
  */
-import { type Block, type LinkId, PieceSet, pieceSize, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
+import {
+  type Block,
+  type LinkId,
+  PieceSet,
+  pieceSize,
+  REMOTE_TURNS_WAITING,
+  type SwarmEffect,
+  type SwarmEvent,
+  TURNS_WAITING,
+} from '@shoal/swarm';
 import { createFleetTracker, type FleetTracker } from './fleet-tracker.ts';
 import { createHost, restart, type SimHost, type Wire } from './host.ts';
 import { createZone, pass, type Zone } from './network.ts';
 import type { Settings } from './options.ts';
+import { Origin } from './origin.ts';
 import { randomFrom } from './random.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
+import { Uploads } from './uploads.ts';
 
 /** A host looks every so often whether it may ask for more, as agents do. */
 const TICK_MS = 5;
 const WAKE_MS = 100;
-/** More than this on its way to one peer: it reads too slowly to be sent more. */
-const IN_FLIGHT_BYTES = 1024 * 1024;
-const HASHES_EVERY_MS = 100;
-const RUN_MS = 10;
-/** Pieces that may wait at an uploader. */
-const TURNS_WAITING = 2;
+const JOIN_AGAIN_MS = 1000;
 
 const EVENT_CODES: Record<SwarmEvent['type'], number> = {
   hashesKnown: 1,
@@ -52,9 +58,9 @@ export class World {
   readonly tracker: FleetTracker;
   /** Whether these two can reach each other. */
   reachable: (a: SimHost, b: SimHost) => boolean = () => true;
-  originBytes = 0;
+  readonly origin: Origin;
   finished = 0;
-  #hashesKnown = 0;
+  readonly #uploads: Uploads;
   #links = 0;
 
   constructor(settings: Settings) {
@@ -65,7 +71,13 @@ export class World {
       this.zones.push(createZone(`z${index}`, settings.uplinkBytesPerSecond));
     this.seeder = this.#addHost(0, { id: 'seeder', role: 'seeder', zone: undefined, factor: 1, poison: false });
     for (let index = 0; index < settings.hosts; index++) this.agents.push(this.#addAgent(index));
-    this.#readOrigin();
+    const { time } = this;
+    this.#uploads = new Uploads({ time, settings, onArrival: (wire, block) => this.#arrived(wire, block) });
+    this.origin = new Origin({
+      ...{ time, settings, seeder: this.seeder },
+      feed: (host, event) => this.feed(host, event),
+      publish: (count) => this.#publish(count),
+    });
     this.join(this.seeder);
     // Everybody starts in the same second, in no particular order.
     for (const host of this.agents) this.time.at(this.#startOf(host), () => this.join(host));
@@ -86,14 +98,15 @@ export class World {
   }
 
   join(host: SimHost): void {
-    if (!host.alive || this.tracker.away) return;
+    if (!host.alive) return;
+    if (this.tracker.away) return this.time.after(JOIN_AGAIN_MS, () => this.join(host));
     if (!host.joined && host.role === 'agent') host.startedAt = this.time.now;
     if (!host.looking) this.#lookLater(host);
     host.looking = true;
     host.joined = true;
     const linked = this.tracker.join(host);
     for (const other of linked) this.#introduce(host, other);
-    this.#later(() => this.#tell(host, { type: 'hashesKnown', count: this.#hashesKnown }));
+    this.#later(() => this.#tell(host, { type: 'hashesKnown', count: this.origin.hashesKnown }));
     this.#pumpSoon(host);
   }
 
@@ -130,7 +143,7 @@ export class World {
     host.paused = false;
     for (const event of host.backlog.splice(0)) this.feed(host, event);
     this.#pumpSoon(host);
-    this.#pumpUpload(host);
+    this.#uploads.pump(host);
   }
 
   #fork(): () => number {
@@ -163,38 +176,9 @@ export class World {
     return host;
   }
 
-  #readOrigin(): void {
-    const { originBytesPerSecond } = this.settings;
-    const cold = originBytesPerSecond !== Number.POSITIVE_INFINITY;
-    if (!cold) {
-      this.#hashesKnown = this.seeder.swarm.held.length;
-      for (let piece = 0; piece < this.#hashesKnown; piece++)
-        this.feed(this.seeder, { type: 'pieceVerified', piece, ok: true });
-      return;
-    }
-    this.#readPiece(0);
-    this.#tellHashes(0);
-  }
-
-  /** One after the other; a seeder that starts again goes on where it was. */
-  #readPiece(piece: number): void {
-    const { sizeBytes, pieceLength, originBytesPerSecond } = this.settings;
-    if (piece >= this.seeder.swarm.held.length) return;
-    const bytes = pieceSize(piece, sizeBytes, pieceLength);
-    this.time.after((bytes * 1000) / originBytesPerSecond, () => {
-      if (!this.seeder.alive) return this.#readPiece(piece);
-      this.originBytes += bytes;
-      this.#hashesKnown = piece + 1;
-      this.feed(this.seeder, { type: 'pieceVerified', piece, ok: true });
-      this.#readPiece(piece + 1);
-    });
-  }
-
-  #tellHashes(told: number): void {
-    const known = this.#hashesKnown;
-    if (known > told && !this.tracker.away)
-      for (const host of this.agents) if (host.joined) this.#tell(host, { type: 'hashesKnown', count: known });
-    if (told < this.seeder.swarm.held.length) this.time.after(HASHES_EVERY_MS, () => this.#tellHashes(known));
+  #publish(count: number): void {
+    if (this.tracker.away) return;
+    for (const host of this.agents) if (host.joined) this.#tell(host, { type: 'hashesKnown', count });
   }
 
   #tell(host: SimHost, event: SwarmEvent): void {
@@ -209,9 +193,7 @@ export class World {
 
   #deliver(wire: Wire, to: SimHost, event: SwarmEvent): void {
     this.#later(() => {
-      if (!wire.open) return;
-      this.feed(to, event);
-      this.#pumpSoon(to);
+      if (wire.open) this.#tell(to, event);
     });
   }
 
@@ -279,7 +261,7 @@ export class World {
         return this.#deliver(wire, other, { type: 'blockRequested', link: wire.link, piece, offset, length });
       }
       case 'serve':
-        return this.#serve(host, wire, { piece: effect.piece, offset: effect.offset, length: effect.length });
+        return this.#serve(host, wire, effect);
       case 'cancel':
         return this.#later(() => other.uploads.cancel(wire, effect));
       case 'reject':
@@ -293,9 +275,10 @@ export class World {
     }
   }
 
-  #serve(host: SimHost, wire: Wire, block: Block): void {
-    const room = { mostTurns: TURNS_WAITING, now: this.time.now };
-    if (host.uploads.add(wire, block, room) !== 'busy') return this.#pumpUpload(host);
+  #serve(host: SimHost, wire: Wire, { piece, offset, length, remote }: Block & { remote?: boolean }): void {
+    const block = { piece, offset, length };
+    const room = { mostTurns: remote ? REMOTE_TURNS_WAITING : TURNS_WAITING, now: this.time.now };
+    if (host.uploads.add(wire, block, room) !== 'busy') return this.#uploads.pump(host);
     this.#deliver(wire, wire.from, { type: 'blockRejected', link: wire.link, ...block });
   }
 
@@ -311,10 +294,9 @@ export class World {
       peer.wires.set(wire.link, wire);
       const shared = { type: 'connected', link: wire.link, blockBytes, choked: false } as const;
       const serving = { canRequest: false, canServe: true, remoteIsSeeder: host.role === 'seeder' };
-      this.feed(peer, { ...shared, ...serving, peer: host.id });
+      this.feed(peer, { ...shared, ...serving, peer: host.id, remote: isRemote(peer, host) });
       const asking = { canRequest: true, canServe: false, remoteIsSeeder: peer.role === 'seeder' };
-      const remote = host.zone !== undefined && host.zone !== peer.zone;
-      this.feed(host, { ...shared, ...asking, peer: peerId, remote });
+      this.feed(host, { ...shared, ...asking, peer: peerId, remote: isRemote(host, peer) });
     });
   }
 
@@ -332,10 +314,7 @@ export class World {
     this.#later(() => {
       const answer = this.tracker.lease(host, pieces, this.time.now);
       if (answer === undefined) return;
-      this.#later(() => {
-        this.feed(host, { type: 'leases', ...answer });
-        this.#pumpSoon(host);
-      });
+      this.#later(() => this.#tell(host, { type: 'leases', ...answer }));
     });
   }
 
@@ -375,51 +354,15 @@ export class World {
     host.tokensAt = debt < 0 ? 0 : Math.floor(now + (debt * 1000) / host.downloadBytesPerSecond) + 1;
   }
 
-  #pumpUpload(host: SimHost): void {
-    if (host.uploading || host.paused || !host.alive) return;
-    const maxBytes = Math.max(this.settings.blockBytes, (host.uploadBytesPerSecond * RUN_MS) / 1000);
-    const next = host.uploads.next((wire) => wire.inFlightBytes < IN_FLIGHT_BYTES, maxBytes);
-    if (next === undefined) return;
-    const { requester: wire, run } = next;
-    const bytes = run.reduce((sum, { length }) => sum + length, 0);
-    const { now } = this.time;
-    // Times are whole milliseconds, the card's own clock is not: what it was late is not lost.
-    if (now - host.upload.freeAt > 1) host.upload.freeAt = now;
-    host.uploading = true;
-    wire.inFlightBytes += bytes;
-    const sentAt = pass(host.upload, bytes, host.upload.freeAt);
-    this.time.at(sentAt, () => {
-      host.uploading = false;
-      this.#travel(wire, run, sentAt);
-      this.#pumpUpload(host);
-    });
-  }
-
-  #travel(wire: Wire, run: readonly Block[], sentAt: number): void {
+  #arrived(wire: Wire, block: Block): void {
     const { from: receiver, to: sender } = wire;
-    const crosses = sender.zone !== receiver.zone;
-    for (const block of run) {
-      let atMs = sentAt;
-      if (crosses && sender.zone !== undefined) atMs = pass(sender.zone.egress, block.length, atMs);
-      if (crosses && receiver.zone !== undefined) atMs = pass(receiver.zone.ingress, block.length, atMs);
-      atMs = pass(receiver.download, block.length, atMs) + this.settings.latencyMs;
-      this.time.at(atMs, () => this.#arrive(wire, block));
-    }
-  }
-
-  #arrive(wire: Wire, block: Block): void {
-    const { from: receiver, to: sender } = wire;
-    wire.inFlightBytes -= block.length;
-    this.#pumpUpload(sender);
-    if (!wire.open || !receiver.alive) return;
     receiver.receivedBytes += block.length;
     if (receiver.swarm.judge(wire.link, block) !== 'store') {
       receiver.wastedBytes += block.length;
       return;
     }
     if (sender.poison) receiver.spoilt.add(block.piece);
-    this.feed(receiver, { type: 'blockReceived', link: wire.link, ...block });
-    this.#pumpSoon(receiver);
+    this.#tell(receiver, { type: 'blockReceived', link: wire.link, ...block });
   }
 
   /** Looks every 100 ms whether something is due, as agents do. */
@@ -428,13 +371,16 @@ export class World {
       host.looking = host.alive;
       if (!host.alive) return;
       const due = host.paused ? undefined : host.swarm.nextWakeup();
-      if (due !== undefined && due <= this.time.now) {
-        this.feed(host, { type: 'wake' });
-      }
+      if (due !== undefined && due <= this.time.now) this.feed(host, { type: 'wake' });
       this.#pumpSoon(host); // some things only need time
       this.#lookLater(host);
     });
   }
+}
+
+/** As the tracker tells it: nothing is remote to a host without a zone. */
+function isRemote(host: SimHost, peer: SimHost): boolean {
+  return host.zone !== undefined && host.zone !== peer.zone;
 }
 
 function otherEnd(wire: Wire, host: SimHost): SimHost {

@@ -24,7 +24,7 @@ export interface LinkInfo {
   canServe: boolean;
   /** The remote seeds: it wants to know what we hold, to send each piece once. */
   remoteIsSeeder: boolean;
-  /** The peer stands behind another uplink: it is asked only for pieces that this host has a lease of. */
+  /** The peer stands behind another uplink: one side asks the other only for pieces that it has a lease of. */
   remote?: boolean;
   /** Largest block both sides take, bytes. */
   blockBytes: number;
@@ -70,7 +70,8 @@ export type SwarmEffect =
   | { type: 'dial'; peer: PeerId }
   | ({ type: 'request'; link: LinkId } & Block)
   | ({ type: 'cancel'; link: LinkId } & Block)
-  | ({ type: 'serve'; link: LinkId } & Block)
+  /** `remote`: the peer fetches the piece for its whole zone. */
+  | ({ type: 'serve'; link: LinkId; remote?: boolean } & Block)
   | ({ type: 'reject'; link: LinkId } & Block)
   /** The whole set at the start of a link: bitfield, have all or have none. */
   | { type: 'announceSet'; link: LinkId; pieces: PieceSet }

@@ -4,4 +4,4 @@ export { createLeaseTable, LEASE_MS, type LeaseAnswer, type LeaseRequest, type L
 export { createNeighbourGraph, type NeighbourGraph, type NeighbourGraphOptions } from './neighbour-graph.ts';
 export { PieceSet } from './piece-set.ts';
 export { Swarm, type SwarmOptions } from './swarm.ts';
-export { UploadQueue } from './upload-queue.ts';
+export { REMOTE_TURNS_WAITING, TURNS_WAITING, UploadQueue } from './upload-queue.ts';

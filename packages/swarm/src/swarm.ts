@@ -234,7 +234,8 @@ export class Swarm {
       block.length > 0 &&
       block.offset + block.length <= pieceSize(block.piece, size, pieceLength);
     if (!inRange) return [close(link, 'request out of range')];
-    return [{ type: this.held.has(block.piece) ? 'serve' : 'reject', link: link.link, ...block }];
+    if (!this.held.has(block.piece)) return [{ type: 'reject', link: link.link, ...block }];
+    return [{ type: 'serve', link: link.link, remote: link.remote || this.#revealer !== undefined, ...block }];
   }
 
   #wake(now: number): SwarmEffect[] {

@@ -25,6 +25,11 @@ export interface Room {
   now: number;
 }
 
+/** Pieces that may wait at an uploader with a cap. */
+export const TURNS_WAITING = 2;
+/** Who fetches a piece for its whole zone waits behind nobody but its like. */
+export const REMOTE_TURNS_WAITING = 4;
+
 /** A turn ends at the end of a piece, and not before so many bytes. */
 const TURN_BYTES = 1024 * 1024;
 /** No piece is longer; who asks for one again and again has had its turn. */

@@ -86,7 +86,8 @@ describe('under a cap', () => {
   it('no more than two pieces wait: the next asker is told at once, and may ask elsewhere', async () => {
     const scheduler = schedule(BLOCK);
     const peers = Array.from({ length: 4 }, twinConnection);
-    for (const [piece, peer] of peers.entries()) scheduler.add(peer, { ...{ type: 'serve' }, piece, offset: 0, length: BLOCK }, reader);
+    for (const [piece, peer] of peers.entries())
+      scheduler.add(peer, { ...{ type: 'serve' }, piece, offset: 0, length: BLOCK }, reader);
     expect(peers.map(({ said }) => said.map(({ type }) => type))).toEqual([[], [], ['reject'], ['reject']]);
   });
 

@@ -3,7 +3,7 @@
  * that are recycled. Who is next, and who is turned away, is decided by the queue.
  */
 import type { TokenBucket } from '@shoal/policy';
-import { type Block, UploadQueue } from '@shoal/swarm';
+import { type Block, REMOTE_TURNS_WAITING, TURNS_WAITING, UploadQueue } from '@shoal/swarm';
 import { PIECE_HEADER_BYTES } from '@shoal/wire';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -29,8 +29,6 @@ const MAX_RUN_BYTES = 1024 * 1024;
 const ALL_RUNS_BYTES = 8 * 1024 * 1024;
 /** Under a cap a run is no more than what the bucket may save up. */
 const RUN_MS = 10;
-/** Pieces that may wait under a cap; without one the queue is short by itself. */
-const TURNS_WAITING = 2;
 
 export class UploadScheduler {
   sentBytes = 0;
@@ -46,10 +44,20 @@ export class UploadScheduler {
     this.#now = now;
   }
 
-  add(connection: PeerConnection, { piece, offset, length }: Block, reader: BlockReader): void {
+  /** `remote`: the peer fetches the piece for its whole zone. */
+  add(
+    connection: PeerConnection,
+    { piece, offset, length, remote }: Block & { remote?: boolean },
+    reader: BlockReader,
+  ): void {
     const block = { piece, offset, length };
     if (!this.#senders.has(connection)) this.#senders.set(connection, { reader, reading: 0 });
-    const waiting = this.#queue.add(connection, block, { mostTurns: this.#mostTurns(connection), now: this.#now() });
+    const mostTurns = this.#takesAll(connection)
+      ? Number.POSITIVE_INFINITY
+      : remote
+        ? REMOTE_TURNS_WAITING
+        : TURNS_WAITING;
+    const waiting = this.#queue.add(connection, block, { mostTurns, now: this.#now() });
     if (waiting === 'busy') return connection.send({ type: 'reject', ...block });
     if (waiting > MAX_QUEUED_BLOCKS) return connection.close('requests without end');
     this.#pump();
@@ -70,10 +78,9 @@ export class UploadScheduler {
     this.#senders.clear();
   }
 
-  /** A foreign client takes a rejected request for a missing piece: it waits. */
-  #mostTurns(connection: PeerConnection): number {
-    const hasCap = this.#bucket.bytesPerSecond !== Number.POSITIVE_INFINITY;
-    return hasCap && connection.peer?.foreign === undefined ? TURNS_WAITING : Number.POSITIVE_INFINITY;
+  /** Without a cap the queue is short by itself; a foreign client takes a rejected request for a missing piece. */
+  #takesAll(connection: PeerConnection): boolean {
+    return this.#bucket.bytesPerSecond === Number.POSITIVE_INFINITY || connection.peer?.foreign !== undefined;
   }
 
   #pump(): void {
