@@ -11,7 +11,11 @@ export interface FleetTracker {
   join(host: SimHost): SimHost[];
   /** Those it leaves without neighbours, each with new ones. */
   leave(host: SimHost): [SimHost, SimHost[]][];
-  lease(host: SimHost, pieces: number[], nowMs: number): { granted: number[]; refused: number[] } | undefined;
+  lease(
+    host: SimHost,
+    ask: { pieces: number[]; shown: number[] },
+    nowMs: number,
+  ): { granted: number[]; refused: number[] } | undefined;
   /** Forgets all members: they come back by themselves. */
   restart(): void;
 }
@@ -35,9 +39,9 @@ export function createFleetTracker(degree: number, random: () => number): FleetT
         return left === undefined ? [] : [[left, hosts(graph.mend(id))] as [SimHost, SimHost[]]];
       });
     },
-    lease(host, pieces, nowMs) {
+    lease(host, ask, nowMs) {
       if (tracker.away || host.zone === undefined) return undefined;
-      return leases.ask({ zone: host.zone.name, holder: host.id, pieces }, nowMs);
+      return leases.ask({ zone: host.zone.name, holder: host.id, ...ask }, nowMs);
     },
     restart() {
       members.clear();

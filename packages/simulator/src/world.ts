@@ -243,7 +243,7 @@ export class World {
         this.finished++;
         return;
       case 'askLeases':
-        return this.#askLeases(host, effect.pieces);
+        return this.#askLeases(host, effect);
       case 'refund':
         return this.#takeTokens(host, -effect.bytes);
       default:
@@ -277,7 +277,7 @@ export class World {
 
   #serve(host: SimHost, wire: Wire, { piece, offset, length, remote }: Block & { remote?: boolean }): void {
     const block = { piece, offset, length };
-    const room = { mostTurns: remote ? REMOTE_TURNS_WAITING : TURNS_WAITING, now: this.time.now };
+    const room = { mostTurns: remote ? REMOTE_TURNS_WAITING : TURNS_WAITING, remote, now: this.time.now };
     if (host.uploads.add(wire, block, room) !== 'busy') return this.#uploads.pump(host);
     this.#deliver(wire, wire.from, { type: 'blockRejected', link: wire.link, ...block });
   }
@@ -310,9 +310,9 @@ export class World {
     });
   }
 
-  #askLeases(host: SimHost, pieces: number[]): void {
+  #askLeases(host: SimHost, { pieces, shown }: { pieces: number[]; shown: number[] }): void {
     this.#later(() => {
-      const answer = this.tracker.lease(host, pieces, this.time.now);
+      const answer = this.tracker.lease(host, { pieces, shown }, this.time.now);
       if (answer === undefined) return;
       this.#later(() => this.#tell(host, { type: 'leases', ...answer }));
     });

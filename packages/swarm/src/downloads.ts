@@ -121,15 +121,18 @@ export class Downloads {
     const room = this.leases.room(now);
     if (room === undefined || !links.some(({ remote }) => remote)) return;
     const wanted: number[] = [];
-    const suits = (piece: number): boolean => this.leases.isWanted(piece, now) && !wanted.includes(piece);
-    for (let index = 0; index < links.length && wanted.length < room; index++) {
+    const shown: number[] = [];
+    const suits = (piece: number): boolean =>
+      this.leases.isWanted(piece, now) && !wanted.includes(piece) && !shown.includes(piece);
+    for (let index = 0; index < links.length; index++) {
       const link = inTurn(links, this.#turn, index);
-      if (!link.remote || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
+      if (!link.remote || link.choked || !hasRoom(link)) continue;
+      if (!link.remoteIsSeeder && (wanted.length >= room || link.busyUntil > now)) continue;
       const piece = this.#abandonedBy(link, suits) ?? this.picker.pick(link.have, suits);
-      if (piece !== undefined) wanted.push(piece);
+      if (piece !== undefined) (link.remoteIsSeeder ? shown : wanted).push(piece);
     }
-    const pieces = this.leases.ask(wanted, now);
-    if (pieces !== undefined) effects.push({ type: 'askLeases', pieces });
+    const ask = this.leases.ask({ wanted, shown }, now);
+    if (ask !== undefined) effects.push({ type: 'askLeases', ...ask });
   }
 
   /** A piece that was begun and cannot be gone on with where it was. */

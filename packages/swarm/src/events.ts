@@ -78,8 +78,8 @@ export type SwarmEffect =
   | { type: 'announce'; link: LinkId; piece: number }
   /** All blocks are there: hash, write, then report `pieceVerified`. */
   | { type: 'verify'; piece: number }
-  /** May these pieces be fetched over the uplink of our zone? Answered by `leases`; asking again renews. */
-  | { type: 'askLeases'; pieces: number[] }
+  /** May these pieces be fetched over the uplink of our zone? `shown` are those a seeder shows to nobody else. Answered by `leases`; asking again renews. */
+  | { type: 'askLeases'; pieces: number[]; shown: number[] }
   /** Of the budget, for a request that was turned away. */
   | { type: 'refund'; bytes: number }
   | { type: 'close'; link: LinkId; reason: CloseReason }

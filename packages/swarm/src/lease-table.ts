@@ -29,6 +29,8 @@ export interface LeaseRequest {
   holder: string;
   /** All that the holder still fetches, and what it would like to: what it names no more has arrived. */
   pieces: readonly number[];
+  /** Those of them that a seeder shows to this holder alone: granted whatever else is on its way. */
+  shown?: readonly number[];
 }
 
 /** A piece that is in neither may be asked for again soon: enough are on their way. */
@@ -40,8 +42,16 @@ export interface LeaseAnswer {
 interface Lease {
   holder: string;
   fetching: boolean;
+  /** Among those of which few may be on their way. */
+  counted: boolean;
   /** In the clock of `ask`, ms. */
   until: number;
+}
+
+interface Wish {
+  holder: string;
+  piece: number;
+  counted: boolean;
 }
 
 interface Zone {
@@ -76,7 +86,7 @@ export function createLeaseTable(): LeaseTable {
     const lease = zone.leases.get(piece);
     if (!lease?.fetching) return;
     lease.fetching = false;
-    zone.fetching--;
+    if (lease.counted) zone.fetching--;
     holdings.get(lease.holder)?.pieces.delete(piece);
   };
 
@@ -90,17 +100,17 @@ export function createLeaseTable(): LeaseTable {
     holdings.delete(holder);
   };
 
-  const take = (zone: Zone, { holder, piece }: { holder: string; piece: number }, now: number): boolean | undefined => {
+  const take = (zone: Zone, { holder, piece, counted }: Wish, now: number): boolean | undefined => {
     const lease = zone.leases.get(piece);
     const isOwn = lease?.fetching === true && lease.holder === holder;
     if (lease !== undefined && !isOwn && runs(lease, now)) return false;
     if (!isOwn) {
       if (lease !== undefined) stopFetching(zone, piece);
-      if (zone.fetching >= zone.mostFetching) return undefined;
-      zone.fetching++;
+      if (counted && zone.fetching >= zone.mostFetching) return undefined;
+      if (counted) zone.fetching++;
       holdingOf(holder, zone).add(piece);
     }
-    zone.leases.set(piece, { holder, fetching: true, until: now + LEASE_MS });
+    zone.leases.set(piece, { holder, fetching: true, counted: isOwn ? lease.counted : counted, until: now + LEASE_MS });
     return true;
   };
 
@@ -110,20 +120,21 @@ export function createLeaseTable(): LeaseTable {
       for (const { leases } of zones.values()) size += leases.size;
       return size;
     },
-    ask({ zone: name, holder, pieces }, now) {
+    ask({ zone: name, holder, pieces, shown = [] }, now) {
       const zone = zoneNamed(name, now);
       const named = new Set(pieces);
+      const alone = new Set(shown);
       for (const piece of [...holdingOf(holder, zone)]) {
         if (named.has(piece)) continue;
+        if (zone.leases.get(piece)?.counted) zone.arrived++;
         stopFetching(zone, piece);
-        zone.leases.set(piece, { holder, fetching: false, until: now + ARRIVED_MS });
-        zone.arrived++;
+        zone.leases.set(piece, { holder, fetching: false, counted: false, until: now + ARRIVED_MS });
       }
       measure(zone, now);
       forgetExpired(zone, (piece) => stopFetching(zone, piece), now);
       const answer: LeaseAnswer = { granted: [], refused: [] };
       for (const piece of named) {
-        const granted = take(zone, { holder, piece }, now);
+        const granted = take(zone, { holder, piece, counted: !alone.has(piece) }, now);
         if (granted !== undefined) answer[granted ? 'granted' : 'refused'].push(piece);
       }
       return answer;

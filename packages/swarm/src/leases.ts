@@ -20,12 +20,25 @@ const LEAST_AHEAD = 2;
 const AHEAD_MS = 200;
 const MEASURE_MS = 1000;
 
+interface Wanted {
+  wanted: readonly number[];
+  /** Shown by a seeder to this host alone. */
+  shown: readonly number[];
+}
+
+interface Ask {
+  pieces: number[];
+  shown: number[];
+}
+
 export class Leases {
   readonly #held: PieceSet;
   /** Links within the zone that have a piece. */
   readonly #localHolders: Uint16Array;
   /** With the time of granting, or of the last block. */
   readonly #granted = new Map<number, number>();
+  /** Those that a seeder shows to this host alone: they are not counted, the seeder shows few. */
+  readonly #shown = new Set<number>();
   readonly #refusedUntil = new Map<number, number>();
   #askedAt: number | undefined;
   #nextAskAt = 0;
@@ -52,7 +65,7 @@ export class Leases {
     for (const piece of granted) if (!this.#held.has(piece) && !this.#granted.has(piece)) this.#granted.set(piece, now);
     this.#toldCount = granted.length;
     for (const piece of refused) {
-      this.#granted.delete(piece);
+      this.#drop(piece);
       this.#refusedUntil.set(piece, now + REFUSED_MS);
     }
   }
@@ -64,7 +77,7 @@ export class Leases {
 
   verified(piece: number, now: number): void {
     this.#refusedUntil.delete(piece);
-    if (!this.#granted.delete(piece)) return;
+    if (!this.#drop(piece)) return;
     this.#arrived++;
     this.#nextAskAt = now; // the next one may follow at once
   }
@@ -90,28 +103,34 @@ export class Leases {
   room(now: number): number | undefined {
     if (this.#askedAt !== undefined && !this.trackerIsAway(now)) return undefined;
     if (now < this.#nextAskAt) return undefined;
-    return Math.max(0, this.#ahead(now) - this.#granted.size);
+    return Math.max(0, this.#ahead(now) - (this.#granted.size - this.#shown.size));
   }
 
   /** All that is still to come and the new ones: what is not named any more has arrived. */
-  ask(wanted: readonly number[], now: number): number[] | undefined {
+  ask({ wanted, shown }: Wanted, now: number): Ask | undefined {
     this.#giveUpIdle(now);
-    const isNews = wanted.length > 0 || this.#granted.size !== this.#toldCount;
+    const isNews = wanted.length + shown.length > 0 || this.#granted.size !== this.#toldCount;
     if (!isNews && (this.#granted.size === 0 || now < this.#toldAt + RENEW_MS)) return undefined;
     this.#askedAt = now;
     this.#toldAt = now;
-    const pieces = [...this.#granted.keys(), ...wanted];
+    for (const piece of shown) this.#shown.add(piece);
+    const pieces = [...this.#granted.keys(), ...shown, ...wanted];
     this.#toldCount = pieces.length;
-    return pieces;
+    return { pieces, shown: pieces.filter((piece) => this.#shown.has(piece)) };
   }
 
   /** What does not come here may come to a neighbour. */
   #giveUpIdle(now: number): void {
     for (const [piece, progressAt] of this.#granted) {
       if (now - progressAt < IDLE_MS) continue;
-      this.#granted.delete(piece);
+      this.#drop(piece);
       this.#refusedUntil.set(piece, now + IDLE_MS);
     }
+  }
+
+  #drop(piece: number): boolean {
+    this.#shown.delete(piece);
+    return this.#granted.delete(piece);
   }
 
   trackerIsAway(now: number): boolean {

@@ -23,13 +23,13 @@ function ask(swarm: Swarm, link: number, over: Partial<LinkInfo> = {}) {
   return requests(swarm.handle({ type: 'budget', bytes: BLOCK }, 0), link)[0];
 }
 
-function requests(effects: SwarmEffect[], link: number) {
+function requests(effects: readonly SwarmEffect[], link: number) {
   return effects.filter((effect) => effect.type === 'request' && effect.link === link) as (SwarmEffect & {
     type: 'request';
   })[];
 }
 
-const closes = (effects: SwarmEffect[]) =>
+const closes = (effects: readonly SwarmEffect[]) =>
   effects.flatMap((effect) => (effect.type === 'close' ? [effect.reason] : []));
 
 describe('a block', () => {

@@ -14,6 +14,8 @@ interface Audience {
   pending: Map<number, number>;
   shown: Set<number>;
   progressAt: number;
+  /** When it last asked for something: then it does not lack what to ask for. */
+  askedAt: number;
   /** Pieces that may be shown ahead, by how fast shown ones come back. */
   ahead: number;
   /** Shown pieces that came back since `measuredFrom`. */
@@ -50,6 +52,7 @@ export class Revealer {
       pending: new Map(),
       shown: new Set(),
       progressAt: now,
+      askedAt: now,
       ahead: this.#leastAhead,
       measured: 0,
       measuredFrom: now,
@@ -75,6 +78,11 @@ export class Revealer {
     this.#measure(audience, now);
     const tookMs = now - shownAt;
     this.#roundTripMs = this.#roundTripMs === 0 ? tookMs : this.#roundTripMs * 0.9 + tookMs * 0.1;
+  }
+
+  noteRequest(linkId: LinkId, now: number): void {
+    const audience = this.#audiences.get(linkId);
+    if (audience !== undefined) audience.askedAt = now;
   }
 
   /** Pieces to announce now, link by link. */
@@ -111,8 +119,10 @@ export class Revealer {
   /** A while without progress is patience enough; undefined when nobody waits. */
   nextWakeup(): number | undefined {
     let next: number | undefined;
-    for (const { link, progressAt } of this.#audiences.values())
-      if (!link.have.complete && (next === undefined || progressAt < next)) next = progressAt;
+    for (const { link, progressAt, askedAt } of this.#audiences.values()) {
+      const since = Math.max(progressAt, askedAt);
+      if (!link.have.complete && (next === undefined || since < next)) next = since;
+    }
     return next === undefined ? undefined : next + this.#patienceMs();
   }
 
@@ -142,15 +152,17 @@ export class Revealer {
 
   /** A peer that sits on a shown piece must not keep it from the others. */
   #expire(audience: Audience, now: number): void {
+    const asksYet = now - audience.askedAt < STARVED_MS;
     for (const [piece, shownAt] of audience.pending) {
-      if (now - shownAt < 4 * this.#patienceMs()) break;
+      if (now - shownAt < (asksYet ? 16 : 4) * this.#patienceMs()) break;
       audience.pending.delete(piece);
       this.#count(piece, -1);
     }
   }
 
   #pieceForStarved(audience: Audience, now: number): number | undefined {
-    if (audience.link.have.complete || now - audience.progressAt < this.#patienceMs()) return undefined;
+    const since = Math.max(audience.progressAt, audience.askedAt);
+    if (audience.link.have.complete || now - since < this.#patienceMs()) return undefined;
     let best: number | undefined;
     for (const piece of this.#held) {
       if (audience.link.have.has(piece) || audience.shown.has(piece)) continue;

@@ -96,7 +96,7 @@ export class Swarm {
       case 'blockReceived':
         return this.#downloads.received(link, pick(event), now);
       case 'blockRequested':
-        return this.#blockRequested(link, pick(event));
+        return this.#blockRequested(link, pick(event), now);
       case 'blockRejected':
         return this.#downloads.rejected(link, pick(event), now) ? [{ type: 'refund', bytes: event.length }] : NOTHING;
       case 'choked':
@@ -226,8 +226,9 @@ export class Swarm {
       .map((link) => close(link, blocked ? 'blocked' : 'bad piece'));
   }
 
-  #blockRequested(link: Link, block: Block): SwarmEffect[] {
+  #blockRequested(link: Link, block: Block, now: number): SwarmEffect[] {
     if (!link.canServe) return [close(link, 'not a downloader')];
+    this.#revealer?.noteRequest(link.link, now);
     const { size, pieceLength } = this.#options;
     const inRange =
       block.piece < this.held.length &&

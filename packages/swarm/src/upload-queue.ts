@@ -9,6 +9,7 @@
 import type { Block } from './events.ts';
 
 interface Line {
+  remote: boolean;
   blocks: Block[];
   /** Pieces among the waiting blocks. */
   turns: number;
@@ -21,8 +22,15 @@ interface Line {
 export interface Room {
   /** Pieces that may wait. */
   mostTurns: number;
+  /** It fetches for its whole zone: served before all others. */
+  remote?: boolean;
   /** Milliseconds. */
   now: number;
+}
+
+export interface Run<Requester> {
+  requester: Requester;
+  run: Block[];
 }
 
 /** Pieces that may wait at an uploader with a cap. */
@@ -52,15 +60,15 @@ export class UploadQueue<Requester> {
    * Takes a block on, unless so many pieces wait already; the rest of a piece that is being served
    * is always taken. Returns how many blocks of this requester wait now, or `busy`.
    */
-  add(requester: Requester, block: Block, { mostTurns, now }: Room): number | 'busy' {
+  add(requester: Requester, block: Block, room: Room): number | 'busy' {
     const line = this.#lines.get(requester);
     const goesOn = line !== undefined && (line.blocks.at(-1)?.piece ?? line.piece) === block.piece;
-    if (!goesOn && !this.#admits(requester, { mostTurns, now })) {
-      this.#turnedAway.set(requester, now);
+    if (!goesOn && !this.#admits(requester, room)) {
+      this.#turnedAway.set(requester, room.now);
       return 'busy';
     }
     this.#turnedAway.delete(requester);
-    const own = line ?? { blocks: [], turns: 0, servedBytes: 0, piece: undefined };
+    const own = line ?? { remote: room.remote === true, blocks: [], turns: 0, servedBytes: 0, piece: undefined };
     // Who had nothing to wait for has no old place to come back to.
     if (!goesOn && own.blocks.length === 0) this.#endTurn(requester, own);
     if (own.blocks.at(-1)?.piece !== block.piece) this.#count(own, 1);
@@ -101,14 +109,15 @@ export class UploadQueue<Requester> {
   }
 
   /** Blocks for one read and one write: the next of whoever `canTake`, with those that follow in the same piece. */
-  next(
-    canTake: (requester: Requester) => boolean,
-    maxBytes: number,
-  ): { requester: Requester; run: Block[] } | undefined {
+  next(canTake: (requester: Requester) => boolean, maxBytes: number): Run<Requester> | undefined {
+    return this.#nextOf(true, canTake, maxBytes) ?? this.#nextOf(false, canTake, maxBytes);
+  }
+
+  #nextOf(remote: boolean, canTake: (requester: Requester) => boolean, maxBytes: number): Run<Requester> | undefined {
     // Whose turn has ended goes behind those that the loop has still to see.
     for (const [requester, line] of this.#lines) {
       const [first] = line.blocks;
-      if (first === undefined || !canTake(requester)) continue;
+      if (first === undefined || line.remote !== remote || !canTake(requester)) continue;
       const isThrough = line.servedBytes >= (first.piece === line.piece ? LONGEST_TURN_BYTES : TURN_BYTES);
       if (isThrough) {
         this.#endTurn(requester, line);

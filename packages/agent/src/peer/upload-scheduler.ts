@@ -57,7 +57,7 @@ export class UploadScheduler {
       : remote
         ? REMOTE_TURNS_WAITING
         : TURNS_WAITING;
-    const waiting = this.#queue.add(connection, block, { mostTurns, now: this.#now() });
+    const waiting = this.#queue.add(connection, block, { mostTurns, remote, now: this.#now() });
     if (waiting === 'busy') return connection.send({ type: 'reject', ...block });
     if (waiting > MAX_QUEUED_BLOCKS) return connection.close('requests without end');
     this.#pump();

@@ -41,16 +41,15 @@ describe('a link to another zone', () => {
 });
 
 describe('leases', () => {
-  it('are asked of the tracker in messages it takes, and its answer goes to the swarm it is for', async () => {
+  it('are asked of the tracker in a message it takes, and its answer goes to the swarm it is for', async () => {
     const pieces = Array.from({ length: MAX_LEASE_PIECES + 2 }, (_, piece) => piece);
-    const events = overhear('neighbours', [{ type: 'askLeases', pieces }]);
+    const events = overhear('neighbours', [{ type: 'askLeases', pieces, shown: [1, MAX_LEASE_PIECES + 1] }]);
     const [kit, blob] = [await testSwarms(), blobOf(2 * PIECE)];
     void kit.swarms.fetch(blob.digest, 'j').catch(() => {});
     await kit.joined(blob);
     const swarm = swarmIdFor(blob);
     expect(kit.saidOf('lease')).toEqual([
-      { type: 'lease', swarm, pieces: pieces.slice(0, MAX_LEASE_PIECES) },
-      { type: 'lease', swarm, pieces: pieces.slice(MAX_LEASE_PIECES) },
+      { type: 'lease', swarm, pieces: pieces.slice(0, MAX_LEASE_PIECES), shown: [1] },
     ]);
     kit.swarms.leased({ type: 'leased', swarm, granted: [0], refused: [1] });
     expect(events).toContainEqual({ type: 'leases', granted: [0], refused: [1] });

@@ -42,7 +42,7 @@ export interface SwarmRunnerOptions {
   ticket: string;
   context: SwarmContext;
   /** Asks the tracker; it answers with `leased`. */
-  askLeases(pieces: readonly number[]): void;
+  askLeases(pieces: readonly number[], shown: readonly number[]): void;
   onComplete(): void;
   /** The disk failed: nothing more is asked for until `want` is called again. */
   onFailed(error: unknown): void;
@@ -336,7 +336,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       if (effect.type === 'dial') this.#dial(effect.peer);
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
-      else if (effect.type === 'askLeases') this.#options.askLeases(effect.pieces);
+      else if (effect.type === 'askLeases') this.#options.askLeases(effect.pieces, effect.shown);
       else if (effect.type === 'refund') this.#context.downloads.refund(effect.bytes);
       else {
         const connection = this.#links.get(effect.link);

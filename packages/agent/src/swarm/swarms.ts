@@ -221,18 +221,12 @@ export class Swarms {
       role,
       ticket: facts.ticket,
       context,
-      askLeases: (pieces) => this.#askLeases(facts.swarm, pieces),
+      askLeases: (pieces, shown) => this.#options.send(leaseMessage(facts.swarm, pieces, shown)),
       onComplete: () => this.#completed(runner),
       onFailed: (error) => this.abandon(digest, error),
     });
     this.#runners.set(facts.swarm, runner);
     return runner;
-  }
-
-  #askLeases(swarm: string, pieces: readonly number[]): void {
-    for (let first = 0; first < pieces.length; first += MAX_LEASE_PIECES) {
-      this.#options.send({ type: 'lease', swarm, pieces: pieces.slice(first, first + MAX_LEASE_PIECES) });
-    }
   }
 
   #completed(runner: SwarmRunner): void {
@@ -269,6 +263,12 @@ export class Swarms {
     this.#reported.set(swarmId, blob.held.count);
     this.#options.send({ type: 'have', swarm: swarmId, pieces: blob.held.count, complete: blob.complete });
   }
+}
+
+/** What does not fit has to wait for the next time: a host has few leases at once. */
+function leaseMessage(swarm: string, all: readonly number[], shown: readonly number[]): AgentMessageOf<'lease'> {
+  const pieces = all.slice(0, MAX_LEASE_PIECES);
+  return { type: 'lease', swarm, pieces, shown: shown.filter((piece) => pieces.includes(piece)) };
 }
 
 /** The codes with which the tracker retracts bytes that are wrong for everybody. */

@@ -93,7 +93,12 @@ export const publishSchema = z.object({
 export const leaseSchema = z.object({
   type: z.literal('lease'),
   swarm: swarmIdSchema,
-  pieces: z.array(amountSchema).max(MAX_LEASE_PIECES).describe('indices'),
+  pieces: z.array(amountSchema).max(MAX_LEASE_PIECES).describe('indices of all it still fetches and of new ones'),
+  shown: z
+    .array(amountSchema)
+    .max(MAX_LEASE_PIECES)
+    .default([])
+    .describe('those of them that a seeder shows to this agent alone'),
 });
 
 export const seedFailedSchema = z.object({

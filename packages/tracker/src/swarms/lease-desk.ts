@@ -17,7 +17,7 @@ export interface LeaseDeskDeps {
 export type LeaseDesk = (session: AgentSession, message: AgentMessageOf<'lease'>) => void;
 
 export function createLeaseDesk({ table, clock }: LeaseDeskDeps): LeaseDesk {
-  return (session, { swarm: swarmId, pieces }) => {
+  return (session, { swarm: swarmId, pieces, shown }) => {
     const swarm = table.byId(swarmId);
     const member = swarm?.members.get(session.peerId);
     // Who left, or has not come back yet to a tracker that restarted, goes on without leases.
@@ -29,7 +29,7 @@ export function createLeaseDesk({ table, clock }: LeaseDeskDeps): LeaseDesk {
     const { granted, refused } =
       zone === undefined
         ? { granted: pieces, refused: [] } // nothing is remote to it
-        : swarm.leases.ask({ zone, holder: peerId, pieces }, clock.now());
+        : swarm.leases.ask({ zone, holder: peerId, pieces, shown }, clock.now());
     session.send({ type: 'leased', swarm: swarm.id, granted, refused });
   };
 }

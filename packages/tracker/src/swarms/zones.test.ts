@@ -31,7 +31,7 @@ async function fleet(hosts: string[], options: Parameters<typeof startTracker>[0
     swarm = joined.swarm;
   }
   const ask = async (agent: TestAgent | undefined, pieces: number[]) => {
-    agent?.send({ type: 'lease', swarm, pieces });
+    agent?.send({ type: 'lease', swarm, pieces, shown: [] });
     const { type, swarm: answered, ...answer } = (await agent?.next('leased')) ?? {};
     expect(answered).toBe(swarm);
     return answer;
@@ -113,11 +113,13 @@ describe('leases', () => {
     const clock = createManualClock();
     const { agents, ask } = await fleet(['a1:a', 'a2:a'], { clock });
     const [a1, a2] = agents;
+    await ask(a1, [0]);
+    clock.advance(1);
     await ask(a1, [0, 1]);
     clock.advance(LEASE_MS - 1);
-    await ask(a1, [1]);
+    expect(await ask(a2, [0, 1])).toEqual({ granted: [], refused: [0, 1] });
     clock.advance(1);
-    expect(await ask(a2, [0, 1])).toEqual({ granted: [0], refused: [1] });
+    expect(await ask(a2, [0, 1])).toEqual({ granted: [0, 1], refused: [] });
   });
 
   it('are free again when their holder leaves the swarm or is gone', async () => {
@@ -135,8 +137,8 @@ describe('leases', () => {
   it('are for members: who is none gets no answer', async () => {
     const { kit, swarm } = await fleet(['a1:a']);
     const stranger = await kit.agent('stranger');
-    stranger.send({ type: 'lease', swarm, pieces: [0] });
-    stranger.send({ type: 'lease', swarm: '0'.repeat(40), pieces: [0] });
+    stranger.send({ type: 'lease', swarm, pieces: [0], shown: [] });
+    stranger.send({ type: 'lease', swarm: '0'.repeat(40), pieces: [0], shown: [] });
     await stranger.settled();
     expect(stranger.inbox.filter(({ type }) => type === 'leased')).toEqual([]);
   });
@@ -147,7 +149,7 @@ describe('leases', () => {
     ['half a piece', [0.5]],
   ])('end the session of an agent that asks for %s', async (_title, pieces) => {
     const { agents, swarm } = await fleet(['a1:a']);
-    agents[0]?.send({ type: 'lease', swarm, pieces });
+    agents[0]?.send({ type: 'lease', swarm, pieces, shown: [] });
     expect(await agents[0]?.state('disconnected')).toMatchObject({ code: 'BAD_MESSAGE' });
   });
 });
