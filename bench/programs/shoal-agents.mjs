@@ -5,7 +5,7 @@
  * itself; { do: 'watch' } with `image` when the first agent has the image of its job.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { startAgent } from '@shoal/agent';
+import { spareTheOptimizer, startAgent } from '@shoal/agent';
 import { pino } from 'pino';
 import { failed, obey, tell } from './line-protocol.mjs';
 import { sourceOpener } from './source-opener.mjs';
@@ -28,6 +28,8 @@ const POLL_MS = 20;
 const argument = /** @type {Argument} */ (JSON.parse(process.argv[2] ?? '{}'));
 const { trackerUrl, source, control, peerHost = LOOPBACK, advertiseHost = peerHost, labels = {} } = argument;
 const cap = argument.capBytesPerSecond ?? Number.POSITIVE_INFINITY;
+
+spareTheOptimizer(); // as the program `shoal agent` does
 
 /** @param {{ name: string, dataDir: string, token: string }} agent */
 function start({ name, dataDir, token }) {

@@ -5,3 +5,4 @@ export { CONTROL_TOKEN_FILE } from './control/control-api.ts';
 export { createEngineClient, defaultEngineAddress, EngineError } from './engine/index.ts';
 export { AGENT_ERRORS, AgentError, type AgentErrorCode, toSessionError } from './errors.ts';
 export type { ExitOptions } from './host-facts.ts';
+export { spareTheOptimizer } from './runtime.ts';

@@ -1,5 +1,5 @@
 /** Runs an agent until it is asked to stop, by a signal or its control API, or is refused by the tracker. */
-import { type Agent, type AgentOptions, type ExitOptions, startAgent } from '@shoal/agent';
+import { type Agent, type AgentOptions, type ExitOptions, spareTheOptimizer, startAgent } from '@shoal/agent';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { createOpenSource, readSecretFile, readTextFile } from '../config/sources.ts';
 import type { Io } from '../output/io.ts';
@@ -10,6 +10,7 @@ import { untilStopped } from './until-stopped.ts';
 
 /** Returns after a stop in order. Throws AgentError REFUSED, and what keeps it from starting. */
 export async function runAgent(config: AgentConfig, io: Io): Promise<void> {
+  spareTheOptimizer();
   const logger = createDaemonLogger(io, config.log.level);
   const agent = await openAgent({ ...agentOptions(config, io), logger });
   const { peerPort } = agent.status();
