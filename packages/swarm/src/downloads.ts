@@ -94,12 +94,13 @@ export class Downloads {
   /** Requests worth at most `budgetBytes`, one block a link and turn, so that links share it evenly. */
   request(links: readonly Link[], budgetBytes: number, now: number): SwarmEffect[] {
     const effects: SwarmEffect[] = [];
-    const start = this.#turn++;
+    const seeders = seedersAmong(links);
+    const turn = this.#turn++;
     let left = budgetBytes;
     for (let asked = true; asked && left > 0; ) {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
-        const link = inTurn(links, start, index);
+        const link = links[index < seeders ? index : seeders + ((turn + index) % (links.length - seeders))] as Link;
         if (link.exhaustedAt === this.#version || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
@@ -120,12 +121,13 @@ export class Downloads {
   #askLeases(links: readonly Link[], now: number, effects: SwarmEffect[]): void {
     const room = this.leases.room(now);
     if (room === undefined || !links.some(({ remote }) => remote)) return;
+    const seeders = seedersAmong(links);
     const wanted: number[] = [];
     const shown: number[] = [];
     const suits = (piece: number): boolean =>
       this.leases.isWanted(piece, now) && !wanted.includes(piece) && !shown.includes(piece);
     for (let index = 0; index < links.length; index++) {
-      const link = inTurn(links, this.#turn, index);
+      const link = links[index < seeders ? index : seeders + ((this.#turn + index) % (links.length - seeders))] as Link;
       if (!link.remote || link.choked || !hasRoom(link)) continue;
       if (!link.remoteIsSeeder && (wanted.length >= room || link.busyUntil > now)) continue;
       const piece = this.#abandonedBy(link, suits) ?? this.picker.pick(link.have, suits);
@@ -282,9 +284,8 @@ export class Downloads {
 }
 
 /** Seeders stand first and stay first; the others take turns. */
-function inTurn(links: readonly Link[], turn: number, index: number): Link {
+function seedersAmong(links: readonly Link[]): number {
   let seeders = 0;
   while (links[seeders]?.remoteIsSeeder) seeders++;
-  if (index < seeders) return links[index] as Link;
-  return links[seeders + ((turn + index) % (links.length - seeders))] as Link;
+  return seeders;
 }
