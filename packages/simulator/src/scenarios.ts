@@ -2,8 +2,9 @@
  * Small random fleets with everything that can go wrong, each made of one seed. All faults end, and a
  * fleet has a budget of time from there on: what has not finished by then never will.
  */
+
+import { randomFrom } from '@shoal/swarm';
 import { boundMs, type Fault, type SimulationOptions } from './options.ts';
-import { randomFrom } from './random.ts';
 
 const MIN_PIECE_BYTES = 256 * 1024;
 const LONGEST_PIECE_STEPS = 3;

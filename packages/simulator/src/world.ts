@@ -7,17 +7,16 @@ import {
   type LinkId,
   PieceSet,
   pieceSize,
-  REMOTE_TURNS_WAITING,
+  randomFrom,
   type SwarmEffect,
   type SwarmEvent,
-  TURNS_WAITING,
+  turnsWaiting,
 } from '@shoal/swarm';
 import { createFleetTracker, type FleetTracker } from './fleet-tracker.ts';
 import { createHost, restart, type SimHost, type Wire } from './host.ts';
 import { createZone, pass, type Zone } from './network.ts';
 import type { Settings } from './options.ts';
 import { Origin } from './origin.ts';
-import { randomFrom } from './random.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 import { Uploads } from './uploads.ts';
@@ -277,7 +276,7 @@ export class World {
 
   #serve(host: SimHost, wire: Wire, { piece, offset, length, remote }: Block & { remote?: boolean }): void {
     const block = { piece, offset, length };
-    const room = { mostTurns: remote ? REMOTE_TURNS_WAITING : TURNS_WAITING, remote, now: this.time.now };
+    const room = { mostTurns: turnsWaiting(remote), remote, now: this.time.now };
     if (host.uploads.add(wire, block, room) !== 'busy') return this.#uploads.pump(host);
     this.#deliver(wire, wire.from, { type: 'blockRejected', link: wire.link, ...block });
   }

@@ -94,13 +94,12 @@ export class Downloads {
   /** Requests worth at most `budgetBytes`, one block a link and turn, so that links share it evenly. */
   request(links: readonly Link[], budgetBytes: number, now: number): SwarmEffect[] {
     const effects: SwarmEffect[] = [];
-    const seeders = seedersAmong(links);
-    const turn = this.#turn++;
+    const inTurn = turns(links, this.#turn++);
     let left = budgetBytes;
     for (let asked = true; asked && left > 0; ) {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
-        const link = links[index < seeders ? index : seeders + ((turn + index) % (links.length - seeders))] as Link;
+        const link = inTurn(index);
         if (link.exhaustedAt === this.#version || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
@@ -121,13 +120,13 @@ export class Downloads {
   #askLeases(links: readonly Link[], now: number, effects: SwarmEffect[]): void {
     const room = this.leases.room(now);
     if (room === undefined || !links.some(({ remote }) => remote)) return;
-    const seeders = seedersAmong(links);
+    const inTurn = turns(links, this.#turn);
     const wanted: number[] = [];
     const shown: number[] = [];
     const suits = (piece: number): boolean =>
       this.leases.isWanted(piece, now) && !wanted.includes(piece) && !shown.includes(piece);
     for (let index = 0; index < links.length; index++) {
-      const link = links[index < seeders ? index : seeders + ((this.#turn + index) % (links.length - seeders))] as Link;
+      const link = inTurn(index);
       if (!link.remote || link.choked || !hasRoom(link)) continue;
       if (!link.remoteIsSeeder && (wanted.length >= room || link.busyUntil > now)) continue;
       const piece = this.#abandonedBy(link, suits) ?? this.picker.pick(link.have, suits);
@@ -283,9 +282,10 @@ export class Downloads {
   }
 }
 
-/** Seeders stand first and stay first; the others take turns. */
-function seedersAmong(links: readonly Link[]): number {
+/** The links in the order of this turn: seeders stand first and stay first, the others take turns. */
+function turns(links: readonly Link[], turn: number): (index: number) => Link {
   let seeders = 0;
   while (links[seeders]?.remoteIsSeeder) seeders++;
-  return seeders;
+  const others = links.length - seeders;
+  return (index) => links[index < seeders ? index : seeders + ((turn + index) % others)] as Link;
 }

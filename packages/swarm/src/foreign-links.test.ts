@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Block } from './events.ts';
 import { PieceSet } from './piece-set.ts';
+import { randomFrom } from './random.ts';
 import { Swarm } from './swarm.ts';
-import { randomFrom } from './world.testkit.ts';
 
 const BLOCK = 16_384;
 const PIECE = 4 * BLOCK;

@@ -3,5 +3,6 @@ export { pieceCount, pieceLengthFor, pieceSize } from './geometry.ts';
 export { createLeaseTable, LEASE_MS, type LeaseAnswer, type LeaseRequest, type LeaseTable } from './lease-table.ts';
 export { createNeighbourGraph, type NeighbourGraph, type NeighbourGraphOptions } from './neighbour-graph.ts';
 export { PieceSet } from './piece-set.ts';
+export { randomFrom } from './random.ts';
 export { Swarm, type SwarmOptions } from './swarm.ts';
-export { REMOTE_TURNS_WAITING, TURNS_WAITING, UploadQueue } from './upload-queue.ts';
+export { turnsWaiting, UploadQueue } from './upload-queue.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createNeighbourGraph, type NeighbourGraph } from './neighbour-graph.ts';
-import { randomFrom } from './world.testkit.ts';
+import { randomFrom } from './random.ts';
 
 const DEGREE = 30;
 

@@ -3,7 +3,7 @@ import { pieceCount, pieceLengthFor, pieceSize } from './geometry.ts';
 import { createNeighbourGraph } from './neighbour-graph.ts';
 import { PiecePicker } from './picker.ts';
 import { PieceSet } from './piece-set.ts';
-import { randomFrom } from './world.testkit.ts';
+import { randomFrom } from './random.ts';
 
 const setOf = (length: number, ...pieces: number[]): PieceSet => {
   const set = new PieceSet(length);

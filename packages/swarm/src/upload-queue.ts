@@ -33,10 +33,13 @@ export interface Run<Requester> {
   run: Block[];
 }
 
-/** Pieces that may wait at an uploader with a cap. */
-export const TURNS_WAITING = 2;
-/** Who fetches a piece for its whole zone waits behind nobody but its like. */
-export const REMOTE_TURNS_WAITING = 4;
+const TURNS_WAITING = 2;
+const REMOTE_TURNS_WAITING = 4;
+
+/** Pieces that may wait at an uploader with a cap. Who fetches for its whole zone waits behind nobody but its like. */
+export function turnsWaiting(remote: boolean | undefined): number {
+  return remote ? REMOTE_TURNS_WAITING : TURNS_WAITING;
+}
 
 /** A turn ends at the end of a piece, and not before so many bytes. */
 const TURN_BYTES = 1024 * 1024;

@@ -5,6 +5,7 @@
 import type { LinkId, PeerId, SwarmEffect, SwarmEvent } from './events.ts';
 import { pieceSize } from './geometry.ts';
 import { PieceSet } from './piece-set.ts';
+import { randomFrom } from './random.ts';
 import { Swarm } from './swarm.ts';
 
 export interface WorldOptions {
@@ -43,16 +44,6 @@ interface Wire {
 }
 
 const TICK_MS = 5;
-
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export class World {
   readonly hosts = new Map<PeerId, Host>();

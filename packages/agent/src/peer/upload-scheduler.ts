@@ -3,7 +3,7 @@
  * that are recycled. Who is next, and who is turned away, is decided by the queue.
  */
 import type { TokenBucket } from '@shoal/policy';
-import { type Block, REMOTE_TURNS_WAITING, TURNS_WAITING, UploadQueue } from '@shoal/swarm';
+import { type Block, turnsWaiting, UploadQueue } from '@shoal/swarm';
 import { PIECE_HEADER_BYTES } from '@shoal/wire';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -52,11 +52,7 @@ export class UploadScheduler {
   ): void {
     const block = { piece, offset, length };
     if (!this.#senders.has(connection)) this.#senders.set(connection, { reader, reading: 0 });
-    const mostTurns = this.#takesAll(connection)
-      ? Number.POSITIVE_INFINITY
-      : remote
-        ? REMOTE_TURNS_WAITING
-        : TURNS_WAITING;
+    const mostTurns = this.#takesAll(connection) ? Number.POSITIVE_INFINITY : turnsWaiting(remote);
     const waiting = this.#queue.add(connection, block, { mostTurns, remote, now: this.#now() });
     if (waiting === 'busy') return connection.send({ type: 'reject', ...block });
     if (waiting > MAX_QUEUED_BLOCKS) return connection.close('requests without end');
