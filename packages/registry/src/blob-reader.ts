@@ -15,6 +15,8 @@ export interface BlobRead {
   repository: string;
   blob: Descriptor;
   offset: number;
+  /** Behind the last byte. */
+  end: number;
   /** As it may be shown. */
   subject: string;
   signal: AbortSignal;
@@ -31,7 +33,7 @@ interface Origin {
   get(headers: Record<string, string>): Promise<HttpAnswer>;
 }
 
-/** Exactly `blob.size - offset` bytes, or an error. */
+/** Exactly `end - offset` bytes, or an error. */
 export async function* readBlobThroughCuts(parts: BlobReaderParts, read: BlobRead): AsyncGenerator<Uint8Array> {
   let at = read.offset;
   let lastError = new RegistryError('UNKNOWN_BLOB', read.subject);
@@ -81,7 +83,7 @@ function originsOf(client: RegistryClient, { repository, blob, subject, signal }
 async function* readFromOrigin(parts: BlobReaderParts, read: BlobRead, origin: Origin): AsyncGenerator<Uint8Array> {
   const { settings, dependencies } = parts;
   let at = read.offset;
-  for (let failures = 0; at < read.blob.size; ) {
+  for (let failures = 0; at < read.end; ) {
     const startedAt = at;
     try {
       for await (const chunk of readOnce(settings, { ...read, offset: at }, origin)) {
@@ -100,8 +102,8 @@ async function* readFromOrigin(parts: BlobReaderParts, read: BlobRead, origin: O
 
 /** One answer's worth: throws CUT when it ends early, whatever the reason. */
 async function* readOnce(settings: RegistrySettings, read: BlobRead, origin: Origin): AsyncGenerator<Uint8Array> {
-  const { blob, offset, subject } = read;
-  const answer = await origin.get(offset === 0 ? {} : { range: `bytes=${offset}-` });
+  const { blob, offset, end, subject } = read;
+  const answer = await origin.get(rangeHeader(read));
   try {
     checkLength(answer, read);
   } catch (error) {
@@ -115,27 +117,35 @@ async function* readOnce(settings: RegistrySettings, read: BlobRead, origin: Ori
     settings.onBytes(chunk.length);
     const fresh = toSkip === 0 ? chunk : chunk.subarray(Math.min(toSkip, chunk.length));
     toSkip -= chunk.length - fresh.length;
-    if (at + fresh.length > blob.size) throw tooLong(read, showUrl(answer.url));
-    at += fresh.length;
-    if (fresh.length > 0) yield fresh;
+    if (at + fresh.length > (answer.status === 206 ? end : blob.size)) throw tooLong(read, showUrl(answer.url));
+    const wanted = fresh.subarray(0, end - at);
+    at += wanted.length;
+    if (wanted.length > 0) yield wanted;
+    // A registry that ignores Range goes on to the blob's end: leaving hangs up.
+    if (at === end && answer.status !== 206 && end < blob.size) return;
   }
-  if (at < blob.size) {
+  if (at < end) {
     throw new RegistryError(
       'CUT',
-      `${subject}: the answer ended after ${at} of ${blob.size} bytes. Try again: what came is kept.`,
+      `${subject}: the answer ended after ${at} of ${end} bytes. Try again: what came is kept.`,
     );
   }
 }
 
+function rangeHeader({ blob, offset, end }: BlobRead): Record<string, string> {
+  if (offset === 0 && end === blob.size) return {};
+  return { range: `bytes=${offset}-${end === blob.size ? '' : end - 1}` };
+}
+
 function checkLength(answer: HttpAnswer, read: BlobRead): void {
-  const { blob, offset, subject } = read;
+  const { blob, offset, end, subject } = read;
   if (answer.status === 206) {
     const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '');
     const total = range?.[3] === '*' ? blob.size : Number(range?.[3]);
-    if (Number(range?.[1]) !== offset || total !== blob.size || Number(range?.[2]) >= blob.size) {
+    if (Number(range?.[1]) !== offset || total !== blob.size || Number(range?.[2]) >= end) {
       throw new RegistryError(
         'BAD_RESPONSE',
-        `${subject}: asked for the bytes from ${offset} of ${blob.size}, the registry sent another range.`,
+        `${subject}: asked for the bytes from ${offset} to ${end} of ${blob.size}, the registry sent another range.`,
       );
     }
     return;

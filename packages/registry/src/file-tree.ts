@@ -29,6 +29,12 @@ export interface ByteRange {
   end: number;
 }
 
+/** A range outside the blob is the caller's mistake. */
+export function checkRange({ size }: { size: number }, { start, end }: ByteRange): void {
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start <= end && end <= size) return;
+  throw new RangeError(`the bytes from ${start} to ${end} are outside a blob of ${size} bytes`);
+}
+
 const CHUNK_BYTES = 256 * 1024;
 
 export function badTree(tree: Pick<FileTree, 'name' | 'badCode'>, what: string, cause?: unknown): RegistryError {

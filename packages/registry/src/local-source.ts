@@ -7,7 +7,7 @@
 import type { Descriptor, Digest, Reference } from '@shoal/oci';
 import { blobPath, formatReference, isDigest, MAX_MANIFEST_BYTES, parseReference } from '@shoal/oci';
 import { abortedError, RegistryError } from './errors.ts';
-import { badTree, type FileTree, readWhole } from './file-tree.ts';
+import { badTree, checkRange, type FileTree, readWhole } from './file-tree.ts';
 import { checkedManifest } from './manifests.ts';
 import type { ImageSource, ReadBlobOptions, ResolvedManifest } from './source.ts';
 
@@ -66,18 +66,16 @@ export function createLocalSource(tree: FileTree, { images, madeManifests, blobP
 async function* readLocalBlob(
   tree: FileTree,
   { blob, path }: { blob: Descriptor; path: string },
-  { offset = 0, signal }: ReadBlobOptions = {},
+  { offset = 0, end = blob.size, signal }: ReadBlobOptions = {},
 ): AsyncGenerator<Uint8Array> {
   if (path === '') throw new RegistryError('INVALID_NAME', `${JSON.stringify(String(blob.digest))} is no digest.`);
-  if (!Number.isSafeInteger(offset) || offset < 0 || offset > blob.size) {
-    throw new RangeError(`offset ${offset} is outside a blob of ${blob.size} bytes`);
-  }
+  checkRange(blob, { start: offset, end });
   const size = await tree.sizeOf(path);
   if (size === undefined) throw new RegistryError('UNKNOWN_BLOB', `${tree.name}: ${missingBlob(blob)}`);
   if (size !== blob.size) {
     throw badTree(tree, `${path} has ${size} bytes, the manifest says ${blob.size}. Make it again.`);
   }
-  yield* tree.read(path, { start: offset, end: size }, signal);
+  yield* tree.read(path, { start: offset, end }, signal);
 }
 
 function missingBlob({ digest, urls }: Descriptor): string {

@@ -28,6 +28,24 @@ describe('a blob', () => {
     expect(bytesRead).toBe(300_010);
   });
 
+  it('is read in part, of a registry that ignores Range as well', async () => {
+    const part = { offset: 1000, end: 201_000 };
+    for (const handler of [serve, ignoreRange]) {
+      const { source, ranges } = await open(handler);
+      const bytes = await collect(source.readBlob('team/a', BLOB, part));
+      expect(bytes.equals(BYTES.subarray(part.offset, part.end))).toBe(true);
+      expect(ranges()).toEqual(['bytes=1000-200999']);
+    }
+  });
+
+  it('of which more comes than the part asked for is BAD_RESPONSE', async () => {
+    const { source } = await open((_, response) => {
+      response.writeHead(206, { 'content-range': 'bytes 10-299999/300000' }).end(BYTES.subarray(10));
+    });
+    const read = collect(source.readBlob('team/a', BLOB, { offset: 10, end: 20 }));
+    await expect(read).rejects.toMatchObject({ code: 'BAD_RESPONSE' });
+  });
+
   it('read from its end asks nobody', async () => {
     const { source, server } = await open(serve);
     expect(await readAll(source, BLOB, BLOB.size)).toHaveLength(0);

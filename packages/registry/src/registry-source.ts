@@ -8,6 +8,7 @@ import { formatReference, isDigest, MANIFEST_MEDIA_TYPES, MAX_MANIFEST_BYTES } f
 import { readBlobThroughCuts } from './blob-reader.ts';
 import { createRegistryClient, type RegistryClient, readAnswer } from './client.ts';
 import { abortedError, RegistryError } from './errors.ts';
+import { checkRange } from './file-tree.ts';
 import { checkedManifest } from './manifests.ts';
 import { type RegistryOptions, type RegistrySettings, settingsOf } from './options.ts';
 import { type RegistryDependencies, systemDependencies, withRetries } from './retry.ts';
@@ -36,14 +37,17 @@ export function createRegistrySource(
     }
   }
 
-  async function* readBlob(repository: string, blob: Descriptor, { offset = 0, signal }: ReadBlobOptions = {}) {
+  async function* readBlob(repository: string, blob: Descriptor, options: ReadBlobOptions = {}) {
+    const { offset = 0, end = blob.size, signal } = options;
     checkRepository(repository);
-    checkBlob(blob, offset);
+    if (!isDigest(blob.digest))
+      throw new RegistryError('INVALID_NAME', `${JSON.stringify(String(blob.digest))} is no digest.`);
+    checkRange(blob, { start: offset, end });
     const subject = `${settings.host}/${repository}@${blob.digest}`;
     const linked = linkSignals(closing.signal, signal);
     try {
       if (linked.signal.aborted) throw abortedError(subject);
-      yield* readBlobThroughCuts(parts, { repository, blob, offset, subject, signal: linked.signal });
+      yield* readBlobThroughCuts(parts, { repository, blob, offset, end, subject, signal: linked.signal });
     } finally {
       linked.release();
     }
@@ -103,14 +107,6 @@ function checkRepository(repository: string): void {
   )
     return;
   throw new RegistryError('INVALID_NAME', `${JSON.stringify(repository.slice(0, 255))} is no repository name.`);
-}
-
-function checkBlob(blob: Descriptor, offset: number): void {
-  if (!isDigest(blob.digest))
-    throw new RegistryError('INVALID_NAME', `${JSON.stringify(String(blob.digest))} is no digest.`);
-  if (!Number.isSafeInteger(offset) || offset < 0 || offset > blob.size) {
-    throw new RangeError(`offset ${offset} is outside a blob of ${blob.size} bytes`);
-  }
 }
 
 /** A signal that fires with either; released by hand, so that a long-lived source holds no finished work. */

@@ -14,6 +14,8 @@ export interface ResolvedManifest {
 export interface ReadBlobOptions {
   /** First byte wanted; default 0. */
   offset?: number;
+  /** Behind the last byte wanted; default the blob's size. */
+  end?: number;
   signal?: AbortSignal;
 }
 
@@ -28,7 +30,7 @@ export interface ImageSource {
   manifest(repository: string, digest: Digest, signal?: AbortSignal): Promise<ResolvedManifest>;
 
   /**
-   * The blob's bytes from `offset` to its end: exactly `blob.size - offset` of them, or an error.
+   * The blob's bytes from `offset` to `end`: exactly so many of them, or an error.
    * The digest is NOT verified: the reader hashes. Leaving the loop early frees the connection or file.
    */
   readBlob(repository: string, blob: Descriptor, options?: ReadBlobOptions): AsyncIterable<Uint8Array>;

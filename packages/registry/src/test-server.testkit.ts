@@ -48,12 +48,13 @@ export function json(response: ServerResponse, status: number, body: unknown): v
 
 /** Answers like a registry with Range support. */
 export function serveRange(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
-  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-  const body = bytes.subarray(start);
-  if (request.headers.range === undefined) response.writeHead(200, { 'content-length': bytes.length });
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+  const start = Number(range?.[1] ?? 0);
+  const body = bytes.subarray(start, range?.[2] ? Number(range[2]) + 1 : undefined);
+  if (range === null) response.writeHead(200, { 'content-length': bytes.length });
   else {
-    const range = `bytes ${start}-${bytes.length - 1}/${bytes.length}`;
-    response.writeHead(206, { 'content-length': body.length, 'content-range': range });
+    const sent = `bytes ${start}-${start + body.length - 1}/${bytes.length}`;
+    response.writeHead(206, { 'content-length': body.length, 'content-range': sent });
   }
   response.end(body);
 }

@@ -258,7 +258,7 @@ export class Swarm {
   }
 
   #dial(now: number): SwarmEffect[] {
-    if (this.#completed || this.#revealer !== undefined) return [];
+    if (this.#completed) return [];
     return this.#dialer.due(now).map((peer) => ({ type: 'dial', peer }));
   }
 

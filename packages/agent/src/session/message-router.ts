@@ -61,6 +61,10 @@ async function route(message: TrackerMessage, { state, swarms, jobs, seeding }: 
       return swarms.retract(message);
     case 'seed':
       return seeding.seed(message);
+    case 'read':
+      return seeding.read(message);
+    case 'seeded':
+      return seeding.seeded(message);
     case 'job':
       return jobs.start(message);
     case 'jobClosed':

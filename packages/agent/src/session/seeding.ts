@@ -1,6 +1,7 @@
 /**
- * The seeder role: on the tracker's order reads a blob from its registry once and feeds its swarm.
- * One reading a blob at a time; a failed one is told to the tracker, which decides on another try.
+ * The seeder role: on the tracker's order reads a blob from its registry once, alone or with other
+ * seeders, and feeds its swarm. One reading a blob at a time; a failed one is told to the tracker,
+ * which decides on another try.
  */
 import type { ImageSource } from '@shoal/registry';
 import type { AgentMessage, TrackerMessageOf } from '@shoal/tracker/client';
@@ -8,7 +9,7 @@ import type { Logger } from 'pino';
 import { AgentError, toSessionError } from '../errors.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
 import type { DownloadScheduler } from '../swarm/download-scheduler.ts';
-import { readOrigin } from '../swarm/origin-reader.ts';
+import { OriginReader } from '../swarm/origin-reader.ts';
 import type { SwarmRunner } from '../swarm/swarm-runner.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 
@@ -26,32 +27,30 @@ export interface Seeding {
   readonly originBytes: number;
   /** Resolves when the swarm is open; the reading goes on. */
   seed(message: TrackerMessageOf<'seed'>): Promise<void>;
+  read(message: TrackerMessageOf<'read'>): void;
+  seeded(message: TrackerMessageOf<'seeded'>): void;
   stop(): void;
 }
 
 export function createSeeding({ swarms, memory, downloads, logger, send, openSource }: SeedingOptions): Seeding {
-  /** Swarms whose blob is being read, with the bytes the tracker was last told of. */
-  const reading = new Map<string, number>();
+  /** By swarm. */
+  const readers = new Map<string, OriginReader>();
   const abort = new AbortController();
   let originBytes = 0;
 
-  const read = async (message: TrackerMessageOf<'seed'>, runner: SwarmRunner): Promise<void> => {
-    const { source: seed, swarm, digest } = message;
+  const onBytes = (bytes: number): void => {
+    originBytes += bytes;
+  };
+
+  const run = async (reader: OriginReader, { source: seed, swarm, digest }: TrackerMessageOf<'seed'>) => {
     if (openSource === undefined)
       throw new AgentError('NO_SOURCE', `${seed.registry}; start the agent with registries it may read`);
     const source = await openSource(seed.registry);
     logger.info({ event: 'seeding', digest, registry: seed.registry }, 'reading a blob from its registry');
-    const onBytes = (bytes: number): void => {
-      originBytes += bytes;
-    };
-    const say = (said: AgentMessage): void => {
-      if (said.type === 'publish') reading.set(swarm, said.originBytes);
-      send(said);
-    };
     try {
-      await readOrigin({ runner, source, seed, memory, downloads, send: say, onBytes, signal: abort.signal });
+      await reader.run(source);
     } catch (error) {
-      if (toSessionError(error).code === 'DIGEST_MISMATCH') await swarms.drop(runner);
+      if (toSessionError(error).code === 'DIGEST_MISMATCH') await swarms.drop(reader.runner);
       throw error;
     } finally {
       await source.close();
@@ -60,20 +59,26 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     logger.info({ event: 'seeded', digest, swarm }, 'a blob is read, hashed and published');
   };
 
-  const failed = (message: TrackerMessageOf<'seed'>, error: unknown): void => {
+  const failed = ({ swarm, digest }: TrackerMessageOf<'seed'>, error: unknown): void => {
     if (abort.signal.aborted) return;
     const failure = toSessionError(error);
     logger.error(
-      { event: 'seeding failed', digest: message.digest, code: failure.code, untrusted: failure.text },
+      { event: 'seeding failed', digest, code: failure.code, untrusted: failure.text },
       'a blob could not be read from its registry',
     );
-    send({ type: 'seedFailed', swarm: message.swarm, error: failure });
+    send({ type: 'seedFailed', swarm, error: failure });
   };
 
-  /** Ordered again in the middle: a lost session may have eaten hashes, and later ones need those before them. */
-  const publishAgain = ({ swarmId, blob }: SwarmRunner, toldBytes: number): void => {
-    const hashes = blob.hashes.toString('base64');
-    if (hashes !== '') send({ type: 'publish', swarm: swarmId, first: 0, hashes, originBytes: toldBytes });
+  const start = (message: TrackerMessageOf<'seed'>, runner: SwarmRunner): OriginReader => {
+    const { source: seed, swarm } = message;
+    const reader = new OriginReader({ runner, seed, memory, downloads, send, onBytes, signal: abort.signal });
+    readers.set(swarm, reader);
+    void run(reader, message)
+      .catch((error) => failed(message, error))
+      .finally(() => {
+        if (readers.get(swarm) === reader) readers.delete(swarm);
+      });
+    return reader;
   };
 
   return {
@@ -81,21 +86,21 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
       return originBytes;
     },
     async seed(message) {
-      const { swarm } = message;
-      const toldBytes = reading.get(swarm);
-      if (toldBytes === undefined) reading.set(swarm, 0);
-      const done = (): boolean => reading.delete(swarm);
+      const { swarm, shared } = message;
       try {
         const runner = await swarms.seed(message);
-        if (toldBytes !== undefined) return publishAgain(runner, toldBytes);
-        void read(message, runner)
-          .catch((error) => failed(message, error))
-          .finally(done);
+        const known = readers.get(swarm);
+        const goesOn = known?.runner === runner;
+        const reader = goesOn ? known : start(message, runner);
+        if (goesOn) reader.publishAgain();
+        if (shared !== 'helper') reader.lead();
+        if (shared === undefined) reader.read({ first: 0, count: runner.blob.held.length });
       } catch (error) {
-        if (toldBytes === undefined) done();
         failed(message, error);
       }
     },
+    read: ({ swarm, first, count }) => readers.get(swarm)?.read({ first, count }),
+    seeded: ({ swarm }) => readers.get(swarm)?.release(),
     stop: () => abort.abort(new AgentError('ABORTED', 'the agent is stopping')),
   };
 }

@@ -85,6 +85,7 @@ export class BlobFile implements BlobFacts {
       const { size } = await stat(path);
       const blob = new BlobFile(map, { path, file: await openWithLength(path, 'r+', map.size), workers });
       const stays = size === map.size && map.clean && (await blob.#sampleHolds());
+      for (const piece of [...blob.held]) if (piece >= blob.hashCount) blob.held.delete(piece); // read behind a gap
       if (size !== map.size) blob.#forgetAll();
       else if (!stays) await blob.#recheck();
       // From now on a crash must not find a map that says "clean", unless there is nothing left to write.
@@ -154,7 +155,7 @@ export class BlobFile implements BlobFacts {
     return Buffer.from(hash, 'hex');
   }
 
-  /** To be called in order of the pieces: only a prefix of the hashes can be known. */
+  /** The hash of a piece behind a gap is not kept here: the tracker's will come. */
   claimOriginPiece(piece: number, hash: Uint8Array): void {
     this.addHashes(piece, hash);
     this.#claim(piece);

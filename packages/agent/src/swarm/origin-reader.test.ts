@@ -4,10 +4,10 @@ import type { AgentMessageOf } from '@shoal/tracker/client';
 import { describe, expect, it } from 'vitest';
 import { SWARM } from '../peer/peer.testkit.ts';
 import { blobOf, contentOf, PIECE, type TestBlob, workersWith } from '../store/store.testkit.ts';
-import { createGate } from '../wait.testkit.ts';
+import { createGate, until } from '../wait.testkit.ts';
 import { type HostOptions, type Member, member, startHost } from './host.testkit.ts';
 import { type TwinSource, type TwinSourceOptions, twinSource } from './origin.testkit.ts';
-import { readOrigin } from './origin-reader.ts';
+import { OriginReader } from './origin-reader.ts';
 
 type Publish = AgentMessageOf<'publish'>;
 
@@ -16,6 +16,7 @@ interface Reading {
   source: TwinSource;
   published: Publish[];
   originBytes: number;
+  reader?: OriginReader;
   run(signal?: AbortSignal): Promise<void>;
 }
 
@@ -23,6 +24,9 @@ interface ReadingOptions extends TwinSourceOptions, HostOptions {
   holds?: number[];
   /** What the registry gives under the digest. */
   bytes?: Buffer;
+  role?: 'lead' | 'helper';
+  /** Default: all of it. */
+  stretches?: { first: number; count: number }[];
 }
 
 async function reading(blob: TestBlob, options: ReadingOptions = {}): Promise<Reading> {
@@ -37,15 +41,20 @@ function readingOf(seeder: Member, blob: TestBlob, options: ReadingOptions = {})
   const descriptor = { mediaType: 'application/octet-stream', digest: blob.digest, size: blob.size };
   const self: Reading = {
     ...{ seeder, source, published: [], originBytes: 0 },
-    run: (signal = new AbortController().signal) =>
-      readOrigin({
-        ...{ runner: seeder.runner, source, memory, downloads, signal },
+    run(signal = new AbortController().signal) {
+      const reader = new OriginReader({
+        ...{ runner: seeder.runner, memory, downloads, signal },
         seed: { registry: 'registry.test', repository: 'team/a', descriptor },
         send: (message) => void self.published.push(message as Publish),
         onBytes: (bytes) => {
           self.originBytes += bytes;
         },
-      }),
+      });
+      self.reader = reader;
+      if (options.role !== 'helper') reader.lead();
+      for (const stretch of options.stretches ?? [{ first: 0, count: blob.pieces }]) reader.read(stretch);
+      return reader.run(source);
+    },
   };
   return self;
 }
@@ -145,11 +154,12 @@ describe('what is held already', () => {
     expect([self.originBytes, self.seeder.runner.blob.complete]).toEqual([3 * PIECE, true]);
   });
 
-  it('behind a gap is read again', async () => {
+  it('behind a gap is not read again either', async () => {
     const blob = blobOf(6 * PIECE);
     const self = await reading(blob, { holds: [0, 4] });
     await self.run();
-    expect(self.source.reads).toEqual([`${blob.digest}@${PIECE}`]);
+    expect(self.source.reads).toEqual([`${blob.digest}@${PIECE}`, `${blob.digest}@${5 * PIECE}`]);
+    expect(self.originBytes).toBe(4 * PIECE);
     expect((await contentOf(self.seeder.runner.blob)).equals(blob.bytes)).toBe(true);
   });
 
@@ -227,4 +237,35 @@ it('a full disk ends the reading with DISK_FULL', async () => {
   });
   const { run } = await reading(blob, { workers });
   await expect(run()).rejects.toMatchObject({ code: 'DISK_FULL' });
+});
+
+describe('a reading that is shared', () => {
+  const stretches = { helper: { first: 2, count: 2 }, lead: { first: 4, count: 2 } };
+
+  it('by a helper stores and publishes its stretches, and ends when it is released', async () => {
+    const blob = blobOf(6 * PIECE);
+    const self = await reading(blob, { role: 'helper', stretches: [stretches.helper] });
+    const running = self.run();
+    await until('two pieces', () => self.published.length === 2);
+    expect(self.published.map(({ first }) => first)).toEqual([2, 3]);
+    expect([...self.seeder.runner.blob.held]).toEqual([2, 3]);
+    self.reader?.release();
+    await running;
+    expect(self.source.reads).toEqual([`${blob.digest}@${2 * PIECE}`]);
+  });
+
+  it('by the lead holds the last piece back until all others came through the swarm and the digest is right', async () => {
+    const blob = blobOf(6 * PIECE);
+    const peer = await member(await startHost(), blob, { holds: [0, 1, 2, 3] });
+    const self = await reading(blob, { stretches: [stretches.lead] });
+    const running = self.run();
+    await until('its first piece', () => self.published.length === 1);
+    self.seeder.runner.addHashes(0, blob.hashes.subarray(0, 4 * 32));
+    expect(self.seeder.runner.blob.held.has(5)).toBe(false);
+    self.seeder.runner.want([peer.host.neighbour]);
+    await running;
+    expect(self.seeder.runner.blob.complete).toBe(true);
+    expect(self.published.map(({ first }) => first)).toEqual([4, 5]);
+    expect(self.originBytes).toBe(2 * PIECE);
+  });
 });

@@ -1,21 +1,21 @@
 /**
- * The seeder's reading of a blob from its registry, once: piece by piece into the store, each hash
- * published as it comes, the blob's own digest computed on the way. The last piece is held back
- * until the digest is right, so that nobody completes a wrong blob.
+ * A seeder's reading of a blob from its registry: stretch by stretch as the tracker hands them out,
+ * piece by piece into the store, each hash published as it comes. One seeder leads: it computes the
+ * blob's own digest, gets what the others read through the swarm, and holds the last piece back until
+ * the digest is right, so that nobody completes a wrong blob.
  */
-import { createHash, type Hash } from 'node:crypto';
-import { digestAlgorithm, digestHex, parseDigest } from '@shoal/oci';
+import { digestHex, parseDigest } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
 import { pieceSize } from '@shoal/swarm';
-import type { AgentMessage, SeedSource } from '@shoal/tracker/client';
+import type { AgentMessage, SeedSource, Stretch } from '@shoal/tracker/client';
 import { AgentError } from '../errors.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
+import { BlobDigest } from './blob-digest.ts';
 import type { DownloadScheduler } from './download-scheduler.ts';
 import type { SwarmRunner } from './swarm-runner.ts';
 
 export interface OriginReaderOptions {
   runner: SwarmRunner;
-  source: ImageSource;
   seed: SeedSource;
   memory: PieceMemory;
   downloads: DownloadScheduler;
@@ -24,43 +24,151 @@ export interface OriginReaderOptions {
   signal: AbortSignal;
 }
 
-interface Pending {
+interface PieceInMemory {
   piece: number;
   memory: SharedArrayBuffer;
   bytes: Uint8Array;
   filled: number;
 }
 
+const HASH_BYTES = 32;
 /** Pieces being hashed and written while the next ones are read. */
 const PIECES_AHEAD = 4;
+/** Read back for the digest after each piece of the origin, so that little is left at the end. */
+const FOLLOW_PIECES = 8;
 
-/** Resolves when the blob is complete and published; throws the registry's error or a digest mismatch. */
-export async function readOrigin(options: OriginReaderOptions): Promise<void> {
-  const reader = new OriginReader(options);
-  await reader.run().finally(() => reader.settled());
-}
-
-class OriginReader {
+export class OriginReader {
+  readonly runner: SwarmRunner;
   readonly #options: OriginReaderOptions;
-  readonly #hash: Hash;
+  readonly #stretches: Stretch[] = [];
+  readonly #digest: BlobDigest;
+  /** Of pieces read here: behind a gap the store does not keep them. */
+  readonly #hashes = new Map<number, Buffer>();
+  /** Also those that are still being written, or held back. */
+  readonly #read = new Set<number>();
   readonly #stored: Promise<void>[] = [];
+  #leads = false;
   #originBytes = 0;
   /** Hashes leave in order, whatever order the workers finish in. */
   #published: Promise<void> = Promise.resolve();
+  #last: PieceInMemory | undefined;
+  #released = false;
+  #changed = false;
+  #wake = (): void => {};
 
   constructor(options: OriginReaderOptions) {
     this.#options = options;
-    this.#hash = createHash(digestAlgorithm(options.runner.blob.digest));
+    this.runner = options.runner;
+    this.#digest = new BlobDigest(options.runner.blob);
+    options.runner.onProgress = () => this.#somethingChanged();
+    options.signal.addEventListener('abort', () => this.#somethingChanged(), { once: true });
   }
 
-  async run(): Promise<void> {
-    const { blob } = this.#options.runner;
-    const offset = await this.#hashHeldPrefix();
-    if (offset > 0) this.#publishKnown();
-    let pending: Pending | undefined;
-    for await (const chunk of this.#chunks(offset)) {
+  /** From now on it answers for the digest of the whole blob. */
+  lead(): void {
+    this.#leads = true;
+    this.#somethingChanged();
+  }
+
+  read(stretch: Stretch): void {
+    this.#stretches.push(stretch);
+    this.#somethingChanged();
+  }
+
+  /** Nothing more will be asked of it. */
+  release(): void {
+    this.#released = true;
+    this.#somethingChanged();
+  }
+
+  /** All that is known here: a lost session may have eaten hashes, and later ones need those before them. */
+  publishAgain(): void {
+    const { hashes, hashCount } = this.runner.blob;
+    if (hashCount > 0) this.#publish(0, hashes);
+    for (const [piece, hash] of this.#hashes) if (piece >= hashCount) this.#publish(piece, hash);
+  }
+
+  /**
+   * Resolves when the blob is complete and published, for one that does not lead: when it is released.
+   * Throws the registry's error or a digest mismatch.
+   */
+  async run(source: ImageSource): Promise<void> {
+    try {
+      for (;;) {
+        this.#options.signal.throwIfAborted();
+        this.#changed = false;
+        const stretch = this.#stretches.shift();
+        if (stretch !== undefined) await this.#readStretch(source, stretch);
+        else if (await this.#isThrough()) return;
+        else if (!this.#changed) await this.#change();
+      }
+    } finally {
+      this.runner.onProgress = undefined;
+      // Pieces under way when the reading failed are stored and published, or have failed.
+      await this.#published.catch(() => {});
+    }
+  }
+
+  #somethingChanged(): void {
+    this.#changed = true;
+    this.#wake();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  async #isThrough(): Promise<boolean> {
+    const { blob, stopped } = this.runner;
+    await Promise.all(this.#stored.splice(0));
+    await this.#published;
+    if (stopped || !this.#leads) return stopped || this.#released;
+    await this.#digest.follow();
+    if (this.#last?.piece === this.#digest.next) await this.#storeLast(this.#last);
+    else if (this.#digest.next === blob.held.length) this.#checkDigest();
+    else return false;
+    return true;
+  }
+
+  async #storeLast(last: PieceInMemory): Promise<void> {
+    this.#digest.offer(last.piece, last.bytes.subarray(0, last.filled));
+    this.#checkDigest();
+    this.#last = undefined;
+    await this.#store(last);
+  }
+
+  /** What is here already, from an earlier reading or from a peer, is published and not read again. */
+  async #readStretch(source: ImageSource, { first, count }: Stretch): Promise<void> {
+    const isHere = (piece: number): boolean => this.#read.has(piece) || this.runner.blob.held.has(piece);
+    for (let piece = first; piece < first + count; ) {
+      const start = piece;
+      const wasHere = isHere(piece);
+      while (piece < first + count && isHere(piece) === wasHere) piece++;
+      if (wasHere) this.#publishHeld(start, piece);
+      else await this.#readPieces(source, start, piece);
+    }
+  }
+
+  #publishHeld(start: number, end: number): void {
+    const { hashes } = this.runner.blob;
+    const known = hashes.subarray(start * HASH_BYTES, end * HASH_BYTES);
+    if (known.length > 0) this.#publish(start, known);
+    for (let piece = start + known.length / HASH_BYTES; piece < end; piece++) {
+      const hash = this.#hashes.get(piece);
+      if (hash !== undefined) this.#publish(piece, hash);
+    }
+  }
+
+  async #readPieces(source: ImageSource, start: number, end: number): Promise<void> {
+    const { blob } = this.runner;
+    if (this.#leads && this.#digest.next < start) await this.#digest.follow();
+    let pending: PieceInMemory | undefined;
+    let at = start * blob.pieceLength;
+    for await (const chunk of this.#chunks(source, at, Math.min(blob.size, end * blob.pieceLength))) {
       for (let done = 0; done < chunk.length; ) {
-        pending ??= this.#startPiece((offset + this.#originBytes - chunk.length + done) / blob.pieceLength);
+        pending ??= this.#startPiece((at + done) / blob.pieceLength);
         const length = pieceSize(pending.piece, blob.size, blob.pieceLength);
         const part = chunk.subarray(done, done + length - pending.filled);
         pending.bytes.set(part, pending.filled);
@@ -70,22 +178,14 @@ class OriginReader {
         await this.#pieceRead(pending);
         pending = undefined;
       }
+      at += chunk.length;
     }
-    if (blob.size === 0) this.#checkDigest();
-    await Promise.all(this.#stored);
-    await this.#published;
   }
 
-  /** Pieces under way when the reading failed are stored and published, or have failed. */
-  async settled(): Promise<void> {
-    await this.#published.catch(() => {});
-  }
-
-  async *#chunks(offset: number): AsyncGenerator<Uint8Array> {
-    const { source, seed, signal, downloads, onBytes, runner } = this.#options;
-    if (offset === runner.blob.size) return;
+  async *#chunks(source: ImageSource, offset: number, end: number): AsyncGenerator<Uint8Array> {
+    const { seed, signal, downloads, onBytes } = this.#options;
     const descriptor = { ...seed.descriptor, digest: parseDigest(seed.descriptor.digest) };
-    for await (const chunk of source.readBlob(seed.repository, descriptor, { offset, signal })) {
+    for await (const chunk of source.readBlob(seed.repository, descriptor, { offset, end, signal })) {
       await downloads.take(chunk.length, signal);
       this.#originBytes += chunk.length;
       onBytes(chunk.length);
@@ -93,62 +193,50 @@ class OriginReader {
     }
   }
 
-  /** What an earlier reading left on disk counts for the digest and is not read again. */
-  async #hashHeldPrefix(): Promise<number> {
-    const { blob } = this.#options.runner;
-    let piece = 0;
-    for (; piece < blob.held.length && blob.held.has(piece) && piece < blob.hashCount; piece++) {
-      const bytes = Buffer.allocUnsafe(pieceSize(piece, blob.size, blob.pieceLength));
-      await blob.read(piece * blob.pieceLength, bytes);
-      this.#hash.update(bytes);
-    }
-    if (piece === blob.held.length && blob.size > 0) this.#checkDigest();
-    return Math.min(blob.size, piece * blob.pieceLength);
-  }
-
-  #publishKnown(): void {
-    const { runner, send } = this.#options;
-    const hashes = runner.blob.hashes;
-    if (hashes.length === 0) return;
-    send({ type: 'publish', swarm: runner.swarmId, first: 0, hashes: hashes.toString('base64'), originBytes: 0 });
-  }
-
-  #startPiece(piece: number): Pending {
-    const memory = this.#options.memory.take(this.#options.runner.blob.pieceLength);
+  #startPiece(piece: number): PieceInMemory {
+    const memory = this.#options.memory.take(this.runner.blob.pieceLength);
     return { piece, memory, bytes: new Uint8Array(memory), filled: 0 };
   }
 
-  async #pieceRead(pending: Pending): Promise<void> {
-    const { blob } = this.#options.runner;
-    this.#hash.update(pending.bytes.subarray(0, pending.filled));
-    if (pending.piece === blob.held.length - 1) {
-      await Promise.all(this.#stored);
-      this.#checkDigest();
+  async #pieceRead(read: PieceInMemory): Promise<void> {
+    this.#read.add(read.piece);
+    if (this.#leads) {
+      if (read.piece === this.runner.blob.held.length - 1) {
+        this.#last = read;
+        return;
+      }
+      this.#digest.offer(read.piece, read.bytes.subarray(0, read.filled));
+      await this.#digest.follow(FOLLOW_PIECES);
     }
-    this.#stored.push(this.#store(pending));
+    this.#stored.push(this.#store(read));
     if (this.#stored.length >= PIECES_AHEAD) await this.#stored.shift();
   }
 
-  #store({ piece, memory }: Pending): Promise<void> {
-    const { runner, send, memory: pool } = this.#options;
-    const originBytes = this.#originBytes;
-    const hashed = runner.blob.storeOriginPiece(piece, memory).finally(() => pool.give(memory));
+  #store({ piece, memory }: PieceInMemory): Promise<void> {
+    const hashed = this.runner.blob.storeOriginPiece(piece, memory).finally(() => this.#options.memory.give(memory));
     const published = Promise.all([hashed, this.#published]).then(([hash]) => {
-      runner.originPieceStored(piece, hash);
-      send({ type: 'publish', swarm: runner.swarmId, first: piece, hashes: hash.toString('base64'), originBytes });
+      this.#hashes.set(piece, hash);
+      this.runner.originPieceStored(piece, hash);
+      this.#publish(piece, hash);
     });
     published.catch(() => {}); // awaited later; not to be "unhandled" meanwhile
     this.#published = published;
     return published;
   }
 
+  #publish(first: number, hashes: Buffer): void {
+    const { send } = this.#options;
+    const text = hashes.toString('base64');
+    send({ type: 'publish', swarm: this.runner.swarmId, first, hashes: text, originBytes: this.#originBytes });
+  }
+
   #checkDigest(): void {
-    const { blob } = this.#options.runner;
-    const actual = this.#hash.digest('hex');
-    if (actual === digestHex(blob.digest)) return;
+    const { digest } = this.runner.blob;
+    const actual = this.#digest.hex();
+    if (actual === digestHex(digest)) return;
     throw new AgentError(
       'DIGEST_MISMATCH',
-      `${blob.digest} came from ${this.#options.seed.registry} with the digest ${actual}; push the image again`,
+      `${digest} came from ${this.#options.seed.registry} with the digest ${actual}; push the image again`,
     );
   }
 }

@@ -23,9 +23,9 @@ export function twinSource(blobs: { digest: string; bytes: Buffer }[], options: 
   };
   const source: TwinSource = {
     ...{ name: 'twin', reads: [], closed: 0, sentBytes: 0, resolve: unused, manifest: unused },
-    async *readBlob(_repository, { digest }, { offset = 0, signal } = {}) {
+    async *readBlob(_repository, { digest }, { offset = 0, end, signal } = {}) {
       source.reads.push(`${digest}@${offset}`);
-      const bytes = blobs.find((blob) => blob.digest === digest)?.bytes ?? Buffer.alloc(0);
+      const bytes = (blobs.find((blob) => blob.digest === digest)?.bytes ?? Buffer.alloc(0)).subarray(0, end);
       for (let position = offset; position < bytes.length; position += chunkBytes) {
         if (cut !== undefined && position - offset >= cut.afterBytes) throw cut.error;
         await beforeChunk?.(position);

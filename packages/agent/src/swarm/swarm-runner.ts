@@ -65,6 +65,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   /** Bytes received from each peer, by peer id; and those that nobody had asked for any more. */
   readonly receivedFrom = new Map<string, number>();
   wastedBytes = 0;
+  /** Called when a piece came in or the swarm stopped. */
+  onProgress: (() => void) | undefined;
   readonly neighbours = new Map<string, Neighbour>();
   /** Foreign clients that may have this blob, when the tracker has made a torrent of it. */
   #foreign: { infoHash: string; peers: readonly ForeignPeer[] } | undefined;
@@ -161,14 +163,19 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#context.downloads.poke(this);
   }
 
-  /** The seeder has read, hashed and written a piece of the origin; told in order of the pieces. */
+  /** The seeder has read, hashed and written a piece of the origin. */
   originPieceStored(piece: number, hash: Uint8Array): void {
     this.blob.claimOriginPiece(piece, hash);
     this.#handle({ type: 'pieceVerified', piece, ok: true });
   }
 
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   stop(reason: string): void {
     this.#stopped = true;
+    this.onProgress?.();
     this.#wanted = false;
     clearInterval(this.#timer);
     this.#context.downloads.remove(this);
@@ -309,6 +316,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     try {
       const ok = await this.blob.storePiece(piece, memory);
       this.#handle({ type: 'pieceVerified', piece, ok });
+      this.onProgress?.();
     } catch (error) {
       this.#handle({ type: 'pieceLost', piece });
       this.#wanted = false;

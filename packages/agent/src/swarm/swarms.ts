@@ -185,9 +185,11 @@ export class Swarms {
     this.abandon(digest, fromTracker(error));
   }
 
-  /** Opens the swarm for the seeder role; the origin reader fills the blob. */
-  seed(message: TrackerMessageOf<'seed'>): Promise<SwarmRunner> {
-    return this.#open(message, 'seeder');
+  /** Opens the swarm for the seeder role; the origin reader fills the blob, together with peers when it leads others. */
+  async seed(message: TrackerMessageOf<'seed'>): Promise<SwarmRunner> {
+    const runner = await this.#open(message, 'seeder');
+    if (message.shared === 'lead' && !runner.blob.complete) runner.want([]);
+    return runner;
   }
 
   async drop(runner: SwarmRunner): Promise<void> {

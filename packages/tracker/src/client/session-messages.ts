@@ -166,6 +166,12 @@ export interface SeedSource {
   descriptor: Descriptor;
 }
 
+/** Pieces that lie behind each other. */
+export interface Stretch {
+  first: number;
+  count: number;
+}
+
 export interface SwarmFacts {
   swarm: string;
   digest: string;
@@ -200,7 +206,12 @@ export type TrackerMessage =
   | { type: 'foreign'; swarm: string; infoHash: string; peers: ForeignPeer[] }
   // Asks a member that holds the whole blob for the SHA-1 of each piece: `sha1Hashes`.
   | { type: 'sha1'; swarm: string }
-  | ({ type: 'seed'; source: SeedSource } & SwarmFacts)
+  // Without `shared` this seeder reads the whole blob. Else it waits for `read`; the lead answers for the blob's
+  // digest and gets what the others read from the swarm.
+  | ({ type: 'seed'; source: SeedSource; shared?: 'lead' | 'helper' } & SwarmFacts)
+  | ({ type: 'read'; swarm: string } & Stretch)
+  // The blob is complete: nothing more will be asked of a helper.
+  | { type: 'seeded'; swarm: string }
   | { type: 'job'; jobId: string; class: JobClass; images: JobImage[] }
   | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' };
 

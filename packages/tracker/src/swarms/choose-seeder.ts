@@ -1,5 +1,5 @@
 /**
- * Which seeder reads a blob from the origin. Pure.
+ * Which seeders read a blob from the origin. Pure.
  */
 
 export interface SeederCandidate {
@@ -25,4 +25,19 @@ export function chooseSeeder(
   const least = Math.min(...able.map(({ load }) => load));
   const best = able.filter(({ load }) => load === least);
   return best[Math.floor(options.random() * best.length)]?.peerId;
+}
+
+/** More would read faster than one rack takes it in. */
+const MOST_HELPERS = 3;
+
+/** Who reads the blob together with its lead: who has the least to do. */
+export function chooseHelpers(
+  candidates: readonly SeederCandidate[],
+  { leadId, failedPeerId }: { leadId: string; failedPeerId?: string },
+): string[] {
+  return candidates
+    .filter(({ peerId }) => peerId !== leadId && peerId !== failedPeerId)
+    .sort((a, b) => a.load - b.load)
+    .slice(0, MOST_HELPERS)
+    .map(({ peerId }) => peerId);
 }

@@ -39,7 +39,7 @@ function sendNew(swarm: Swarm, presence: Presence): void {
   const texts = new Map<number, string>();
   for (const member of swarm.members.values()) {
     const first = member.hashesSent;
-    if (first >= swarm.known || member.role === 'seeder') continue;
+    if (first >= swarm.known || (member.role === 'seeder' && !swarm.seeding.shared)) continue; // it knows its own
     let text = texts.get(first);
     if (text === undefined) {
       const hashes = knownHashes(swarm, first).toString('base64');

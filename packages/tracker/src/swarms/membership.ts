@@ -6,7 +6,7 @@ import type { TicketRole } from '@shoal/wire';
 import type { Neighbour, SwarmFacts } from '../client/session-messages.ts';
 import { type AgentSession, neighbourOf } from '../session/agent-session.ts';
 import type { Presence } from '../session/presence.ts';
-import { knownHashes, type Member, type Swarm } from './swarm.ts';
+import { downloads, knownHashes, type Member, type Swarm } from './swarm.ts';
 import type { TicketOffice } from './tickets.ts';
 import { isRemote, type ZoneOf } from './zones.ts';
 
@@ -17,6 +17,8 @@ export interface Membership {
   /** What `joined` and `seed` tell. From here on only later hashes are sent. */
   factsFor(swarm: Swarm, session: AgentSession): SwarmFacts;
   neighboursFor(swarm: Swarm, peerId: string): Neighbour[];
+  /** Sends a member all its neighbours. */
+  introduceTo(swarm: Swarm, peerId: string): void;
   ticketFor(swarm: Swarm, session: AgentSession, member: Member): string;
 }
 
@@ -43,10 +45,10 @@ export function createMembership({ presence, tickets, zoneOf }: MembershipDeps):
     });
   };
 
-  /** Only who downloads dials, so only leechers need to hear of others. */
+  /** Only who downloads dials, so nobody else needs to hear of others. */
   const introduce = (swarm: Swarm, peerId: string, to: readonly string[]) => {
     for (const other of to) {
-      if (swarm.members.get(other)?.role !== 'leecher') continue;
+      if (!downloads(swarm, other)) continue;
       const neighbours = describe(swarm, [peerId], other);
       presence.get(other)?.send({ type: 'neighbours', swarm: swarm.id, neighbours });
     }
@@ -63,7 +65,7 @@ export function createMembership({ presence, tickets, zoneOf }: MembershipDeps):
     const linked = swarm.graph.mend(peerId);
     introduce(swarm, peerId, linked);
     const neighbours = describe(swarm, linked, peerId);
-    if (swarm.members.get(peerId)?.role === 'leecher' && neighbours.length > 0) {
+    if (downloads(swarm, peerId) && neighbours.length > 0) {
       presence.get(peerId)?.send({ type: 'neighbours', swarm: swarm.id, neighbours });
     }
   };
@@ -71,6 +73,8 @@ export function createMembership({ presence, tickets, zoneOf }: MembershipDeps):
   const unlink = (swarm: Swarm, peerId: string) => {
     for (const left of swarm.graph.remove(peerId)) mend(swarm, left);
   };
+
+  const neighboursFor = (swarm: Swarm, peerId: string) => describe(swarm, swarm.graph.neighboursOf(peerId), peerId);
 
   return {
     enter(swarm, session, { role, pieces, complete }) {
@@ -104,7 +108,11 @@ export function createMembership({ presence, tickets, zoneOf }: MembershipDeps):
       const ticket = ticketFor(swarm, session, member);
       return { swarm: id, digest, size, pieceLength, hashes: knownHashes(swarm).toString('base64'), ticket };
     },
-    neighboursFor: (swarm, peerId) => describe(swarm, swarm.graph.neighboursOf(peerId), peerId),
+    neighboursFor,
+    introduceTo(swarm, peerId) {
+      const neighbours = neighboursFor(swarm, peerId);
+      presence.get(peerId)?.send({ type: 'neighbours', swarm: swarm.id, neighbours });
+    },
     ticketFor,
   };
 }

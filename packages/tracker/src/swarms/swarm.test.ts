@@ -1,13 +1,13 @@
 import { createNeighbourGraph } from '@shoal/swarm';
 import { describe, expect, it } from 'vitest';
-import { appendHashes, countOrigin, knownHashes, type Member, needsSeeder, newSwarm, type Swarm } from './swarm.ts';
+import { addHashes, countOrigin, knownHashes, type Member, needsSeeder, newSwarm, type Swarm } from './swarm.ts';
 
 const PIECE = 262_144;
 
 function swarmOf({ pieces = 4, known = 0, members = '' } = {}): Swarm {
   const graph = createNeighbourGraph({ degree: 30, random: () => 0 });
   const swarm = newSwarm({ id: 'x', digest: 'd', size: pieces * PIECE, pieceLength: PIECE }, graph);
-  appendHashes(swarm, 0, hashes(0, known));
+  addHashes(swarm, 0, hashes(0, known));
   [...members].forEach((letter, index) => void swarm.members.set(String(index), member(letter)));
   return swarm;
 }
@@ -23,27 +23,35 @@ const hashes = (first: number, count: number, salt = 0) =>
 
 describe('published hashes', () => {
   it.each([
-    ['the next ones', 0, hashes(0, 2), 'appended', 2],
+    ['the next ones', 0, hashes(0, 2), 'added', 2],
     ['none at all', 2, hashes(2, 0), 'ignored', 0],
-    ['a gap before them', 3, hashes(3, 1), 'ignored', 0],
     ['half a hash', 0, hashes(0, 1).subarray(1), 'malformed', 0],
     ['one beyond the last piece', 0, hashes(0, 5), 'malformed', 0],
   ])('that are %s', (_title, first, bytes, outcome, known) => {
     const swarm = swarmOf();
-    expect(appendHashes(swarm, first, bytes)).toBe(outcome);
+    expect(addHashes(swarm, first, bytes)).toBe(outcome);
     expect(swarm.known).toBe(known);
   });
 
   it('that overlap what is known go on from there', () => {
     const swarm = swarmOf({ known: 2 });
-    expect(appendHashes(swarm, 1, hashes(1, 2))).toBe('appended');
+    expect(addHashes(swarm, 1, hashes(1, 2))).toBe('added');
     expect(knownHashes(swarm)).toEqual(hashes(0, 3));
-    expect(appendHashes(swarm, 0, hashes(0, 2))).toBe('ignored');
+    expect(addHashes(swarm, 0, hashes(0, 2))).toBe('ignored');
+  });
+
+  it('behind a gap count when it closes', () => {
+    const swarm = swarmOf();
+    expect([addHashes(swarm, 2, hashes(2, 2)), swarm.known]).toEqual(['added', 0]);
+    expect([addHashes(swarm, 0, hashes(0, 1)), swarm.known]).toEqual(['added', 1]);
+    expect([addHashes(swarm, 1, hashes(1, 1)), swarm.known]).toEqual(['added', 4]);
+    expect(knownHashes(swarm)).toEqual(hashes(0, 4));
+    expect(addHashes(swarm, 2, hashes(2, 1, 9))).toBe('conflict');
   });
 
   it('that contradict what is known are a conflict', () => {
     const swarm = swarmOf({ known: 2 });
-    expect(appendHashes(swarm, 1, hashes(1, 2, 9))).toBe('conflict');
+    expect(addHashes(swarm, 1, hashes(1, 2, 9))).toBe('conflict');
     expect(knownHashes(swarm)).toEqual(hashes(0, 2));
   });
 });

@@ -2,9 +2,10 @@
  * One blob's swarm as the tracker knows it: members and the known prefix of piece hashes. Pure.
  * Decides what a published run of hashes changes and whether a seeder is needed.
  */
-import { createLeaseTable, type LeaseTable, type NeighbourGraph, pieceCount } from '@shoal/swarm';
+import { createLeaseTable, type LeaseTable, type NeighbourGraph, PieceSet, pieceCount } from '@shoal/swarm';
 import type { TicketRole } from '@shoal/wire';
 import { HASH_BYTES, type SeedSource } from '../client/session-messages.ts';
+import type { Stretches } from './stretches.ts';
 
 export interface Member {
   peerId: string;
@@ -25,8 +26,10 @@ export interface Swarm {
   size: number;
   pieceLength: number;
   pieceCount: number;
-  /** Room for all hashes; the first `known` are valid. */
+  /** Room for all hashes; those of `published` pieces are valid. */
   hashes: Buffer;
+  published: PieceSet;
+  /** Pieces below it have their hash: what members are told of. */
   known: number;
   members: Map<string, Member>;
   graph: NeighbourGraph;
@@ -37,8 +40,10 @@ export interface Swarm {
 }
 
 export interface Seeding {
-  /** The seeder that is reading or serving now. */
+  /** The seeder that is reading or serving now; with several, the one that leads. */
   peerId?: string;
+  /** Of a blob that several seeders read. */
+  shared?: { helpers: Set<string>; stretches: Stretches };
   /** Failures since hashes last came. */
   failures: number;
   lastFailure?: { peerId: string; text: string };
@@ -59,10 +64,13 @@ export interface SwarmShape {
 
 export function newSwarm({ hashes, ...shape }: SwarmShape, graph: NeighbourGraph): Swarm {
   const count = pieceCount(shape.size, shape.pieceLength);
+  const published = new PieceSet(count);
+  if (hashes) published.addAll();
   return {
     ...shape,
     pieceCount: count,
     hashes: hashes ?? Buffer.alloc(count * HASH_BYTES),
+    published,
     known: hashes ? count : 0,
     members: new Map(),
     graph,
@@ -80,23 +88,35 @@ export function allHashesKnown(swarm: Swarm): boolean {
 }
 
 /**
- * `malformed`: not whole hashes, or beyond the last piece. `ignored`: nothing new, or a gap before it.
- * `conflict`: contradicts what is known. A run that overlaps what is known counts from where it goes on:
- * another seeder need not stop where the first one did.
+ * `malformed`: not whole hashes, or beyond the last piece. `ignored`: nothing new. `conflict`: contradicts
+ * what is known. Several seeders publish out of order: what lies behind a gap waits until it closes.
  */
-export type Appended = 'appended' | 'ignored' | 'malformed' | 'conflict';
+export type Added = 'added' | 'ignored' | 'malformed' | 'conflict';
 
-export function appendHashes(swarm: Swarm, first: number, hashes: Buffer): Appended {
+export function addHashes(swarm: Swarm, first: number, hashes: Buffer): Added {
   const count = hashes.length / HASH_BYTES;
   if (!Number.isInteger(count) || first + count > swarm.pieceCount) return 'malformed';
-  if (first > swarm.known) return 'ignored';
-  const overlap = Math.min(swarm.known - first, count) * HASH_BYTES;
-  const known = swarm.hashes.subarray(first * HASH_BYTES, first * HASH_BYTES + overlap);
-  if (!known.equals(hashes.subarray(0, overlap))) return 'conflict';
-  if (first + count <= swarm.known) return 'ignored';
-  hashes.copy(swarm.hashes, first * HASH_BYTES);
-  swarm.known = first + count;
-  return 'appended';
+  const before = swarm.published.count;
+  for (let piece = first; piece < first + count; piece++) {
+    const hash = hashes.subarray((piece - first) * HASH_BYTES, (piece - first + 1) * HASH_BYTES);
+    const place = swarm.hashes.subarray(piece * HASH_BYTES, (piece + 1) * HASH_BYTES);
+    if (swarm.published.has(piece) && !place.equals(hash)) return 'conflict';
+    hash.copy(place);
+    swarm.published.add(piece);
+  }
+  while (swarm.known < swarm.pieceCount && swarm.published.has(swarm.known)) swarm.known++;
+  return swarm.published.count > before ? 'added' : 'ignored';
+}
+
+/** It reads the blob from the registry, alone or with others. */
+export function isSeeding({ seeding }: Swarm, peerId: string): boolean {
+  return seeding.peerId === peerId || seeding.shared?.helpers.has(peerId) === true;
+}
+
+/** It gets pieces from others and needs to hear of them: also the lead of several seeders. */
+export function downloads({ members, seeding }: Swarm, peerId: string): boolean {
+  const isLead = seeding.peerId === peerId && seeding.shared !== undefined;
+  return isLead || members.get(peerId)?.role === 'leecher';
 }
 
 /** Somebody waits, and no member could serve every piece to somebody who can verify it. */

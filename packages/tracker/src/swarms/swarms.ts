@@ -3,7 +3,7 @@
  * Decides what a message changes. Rights come from the jobs.
  */
 import type { Logger } from 'pino';
-import type { AgentMessageOf } from '../client/session-messages.ts';
+import { type AgentMessageOf, HASH_BYTES } from '../client/session-messages.ts';
 import type { SessionError } from '../client/shapes.ts';
 import type { Clock } from '../clock.ts';
 import { sessionError, TrackerError } from '../errors.ts';
@@ -17,7 +17,7 @@ import { createLeaseDesk } from './lease-desk.ts';
 import { createMembership, type Membership } from './membership.ts';
 import type { JobsForSwarms } from './rights.ts';
 import { createSeeding, type SeedingDesk } from './seeding.ts';
-import { allHashesKnown, appendHashes, countOrigin, type Swarm } from './swarm.ts';
+import { addHashes, allHashesKnown, countOrigin, isSeeding, type Swarm } from './swarm.ts';
 import { createSwarmTable, type SwarmTable } from './swarm-table.ts';
 import { createTicketOffice, isTicketDue, startTicketRenewal } from './tickets.ts';
 import type { SwarmWatcher } from './watcher.ts';
@@ -144,9 +144,8 @@ function join(parts: Parts, session: AgentSession, message: AgentMessageOf<'join
   }
   const swarm = openAs(parts, session, { request, digest, size: right.size });
   if (!swarm) return;
-  const isSeeding = swarm.seeding.peerId === peerId;
   if (swarm.seeding.peerId === undefined) swarm.origin = { source: right.source, jobId };
-  parts.membership.enter(swarm, session, { role: isSeeding ? 'seeder' : 'leecher' });
+  parts.membership.enter(swarm, session, { role: isSeeding(swarm, peerId) ? 'seeder' : 'leecher' });
   session.send({
     ...{ type: 'joined', request, neighbours: parts.membership.neighboursFor(swarm, peerId) },
     ...parts.membership.factsFor(swarm, session),
@@ -182,7 +181,7 @@ function have(parts: Parts, session: AgentSession, message: AgentMessageOf<'have
   if (!swarm || !member) return;
   member.pieces = Math.min(message.pieces, swarm.pieceCount);
   member.complete = message.complete;
-  if (member.complete && swarm.seeding.peerId === session.peerId) parts.seeding.progressed(swarm);
+  if (member.complete && swarm.seeding.peerId === session.peerId) parts.seeding.completed(swarm);
   parts.seeding.ensure(swarm);
 }
 
@@ -192,12 +191,17 @@ function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'p
   if (!swarm) return;
   const readBytes = countOrigin(swarm.seeding, session.peerId, message.originBytes);
   if (swarm.origin && readBytes > 0) jobs.addOrigin(swarm.origin.jobId, readBytes);
-  const outcome = appendHashes(swarm, message.first, Buffer.from(message.hashes, 'base64'));
+  const hashes = Buffer.from(message.hashes, 'base64');
+  const outcome = addHashes(swarm, message.first, hashes);
   if (outcome === 'malformed') {
     throw new TrackerError('BAD_MESSAGE', `publish: these are not hashes of pieces of ${swarm.digest}`);
   }
-  if (outcome === 'conflict') giveUp(parts, swarm, sessionError('HASH_CONFLICT', swarm.digest));
-  if (outcome !== 'appended') return;
+  if (outcome === 'conflict') return giveUp(parts, swarm, sessionError('HASH_CONFLICT', swarm.digest));
+  parts.seeding.published(swarm, session.peerId, {
+    first: message.first,
+    count: hashes.length / HASH_BYTES,
+  });
+  if (outcome !== 'added') return;
   if (allHashesKnown(swarm)) {
     try {
       blobs.put(swarm);
@@ -206,15 +210,14 @@ function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'p
       log.error({ digest: swarm.digest, err: error }, 'piece hashes are not saved: free space in dataDir');
     }
   }
-  parts.seeding.progressed(swarm);
   parts.fanout.changed(swarm);
 }
 
-/** The swarm, if this agent is its seeder now. A seeder that was replaced is heard no more. */
+/** The swarm, if this agent is a seeder of it now. One that was replaced is heard no more. */
 function seederSwarm(parts: Parts, session: AgentSession, swarmId: string): Swarm | undefined {
   if (session.role !== 'seeder') throw new TrackerError('FORBIDDEN_ROLE');
   const swarm = parts.table.byId(swarmId);
-  return swarm?.seeding.peerId === session.peerId ? swarm : undefined;
+  return swarm && isSeeding(swarm, session.peerId) ? swarm : undefined;
 }
 
 function exit(parts: Parts, swarm: Swarm, peerId: string): void {
@@ -222,8 +225,7 @@ function exit(parts: Parts, swarm: Swarm, peerId: string): void {
   parts.membership.exit(swarm, peerId);
   parts.deps.watcher?.left(swarm, peerId);
   if (swarm.members.size === 0) drop(parts, swarm);
-  else if (swarm.seeding.peerId === peerId) parts.seeding.lost(swarm);
-  else parts.seeding.ensure(swarm);
+  else parts.seeding.left(swarm, peerId);
 }
 
 function giveUp(parts: Parts, swarm: Swarm, error: SessionError): void {
