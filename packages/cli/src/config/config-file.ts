@@ -4,10 +4,11 @@
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { pathText } from '@shoal/policy';
 import type { z } from 'zod';
 import { ConfigError, type Fault } from './config-error.ts';
 import { type Daemon, defaultConfigFile, type HostDefaults } from './defaults.ts';
-import { type FaultContext, faultsOf, pathText, placeOf } from './faults.ts';
+import { type FaultContext, faultsOf, placeOf } from './faults.ts';
 import { type ConfigKey, keysOf } from './keys.ts';
 import { type Layers, mergeLayers, partsOf, type ValueSource } from './layers.ts';
 import { readYamlFile } from './yaml-file.ts';

@@ -1,6 +1,7 @@
 /**
  * Turns what the schema found wrong into sentences with a place: what is wrong and what to do. Decides the wording.
  */
+import { pathText, similarName } from '@shoal/policy';
 import type { z } from 'zod';
 import type { Fault } from './config-error.ts';
 import type { ConfigKey } from './keys.ts';
@@ -34,7 +35,7 @@ export function placeOf(path: ConfigPath, which: 'key' | 'value', { layers, file
 function unknownKey(path: ConfigPath, parent: ConfigPath, context: FaultContext): Fault {
   const known = childNames(parent, context.keys);
   const name = String(path.at(-1));
-  const similar = known.find((other) => isSimilar(name, other));
+  const similar = similarName(name, known);
   const text = similar === undefined ? `known here: ${known.join(', ')}` : `did you mean ${similar}?`;
   return { at: placeOf(path, 'key', context), key: pathText(path), text: `is not a known key; ${text}` };
 }
@@ -57,14 +58,6 @@ function wrongValue(issue: z.core.$ZodIssue, value: unknown, context: FaultConte
   return { ...place, text: `is wrong: ${shown} is not ${key?.expects ?? 'what belongs here'}` };
 }
 
-/** `['registries', 0, 'host']` → `registries[0].host`. */
-export function pathText(path: ConfigPath): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === 'number') return `${text}[${part}]`;
-    return text === '' ? part : `${text}.${part}`;
-  }, '');
-}
-
 /** The key a path is of; a label or an item of a list belongs to the key around it. */
 function keyOf(path: ConfigPath, keys: readonly ConfigKey[]): ConfigKey | undefined {
   const text = schemaPath(path);
@@ -83,25 +76,6 @@ function childNames(parent: ConfigPath, keys: readonly ConfigKey[]): string[] {
 
 function schemaPath(path: ConfigPath): string {
   return pathText(path).replace(/\[\d+\]/g, '[]');
-}
-
-/** Same letters in another case, or at most two letters away. */
-function isSimilar(a: string, b: string): boolean {
-  return distance(a.toLowerCase(), b.toLowerCase()) <= Math.min(2, Math.floor(b.length / 2));
-}
-
-/** Levenshtein's, on names of a few letters. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...a.slice(0, 64)].entries()) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++) {
-      const replaced = (row[j] ?? 0) + (letter === b[j] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 function shorten(text: string): string {
