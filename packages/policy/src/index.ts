@@ -1,4 +1,21 @@
+export {
+  effectiveRules,
+  type HostLimits,
+  type HostRate,
+  hostRates,
+  limitsOf,
+  type SetRate,
+  type SharedCap,
+} from './effective.ts';
+export { formatClock, formatWallTime, isTimezone, momentOf, parseWallTime, wallTimeAt } from './local-time.ts';
+export { matchesHost, type PolicyHost } from './match.ts';
+export type { Cap, Direction, Limit, Match, Policy, Rule, TrafficClass, Yield } from './policy.ts';
+export { CLASSES, DIRECTIONS } from './policy.ts';
+export { type ParsedPolicy, parsePolicy } from './policy-file.ts';
+export { policyJsonSchema } from './policy-schema.ts';
 export { formatRate, parseRate, RateError } from './rate.ts';
+export { nextChange, rulesAt } from './schedule.ts';
 export { similarName } from './similar.ts';
 export { createTokenBucket, type TokenBucket } from './token-bucket.ts';
+export type { Window } from './window.ts';
 export { type FileFault, parseYaml, pathText, type YamlPath, type YamlPlaces } from './yaml-places.ts';

@@ -1,6 +1,6 @@
 /**
- * Rates as people write them: `60 MB/s`, `200 Mbit/s`, `1 GiB/s`, `unlimited`. Bits are decimal,
- * bytes decimal (MB) or binary (MiB). Does not know percentages of a link; the policy file does.
+ * Rates as people write them: `60 MB/s`, `200 Mbit/s`, `1 GiB/s`, `unlimited`. Bytes and bits, decimal (MB) or
+ * binary (MiB). Does not know percentages of a link; the policy file does.
  */
 
 export class RateError extends Error {
@@ -19,6 +19,9 @@ const UNITS: Readonly<Record<string, number>> = {
   'kbit/s': 1e3 / 8,
   'mbit/s': 1e6 / 8,
   'gbit/s': 1e9 / 8,
+  'kibit/s': 1024 / 8,
+  'mibit/s': 1024 ** 2 / 8,
+  'gibit/s': 1024 ** 3 / 8,
 };
 
 /** Bytes per second; `Infinity` for `unlimited`. Throws RateError naming the units there are. */
