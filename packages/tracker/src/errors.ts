@@ -50,6 +50,13 @@ export const ERRORS = {
   UNKNOWN_BLOB: { text: 'the tracker knows no such blob', status: 404, retryable: false },
   NO_COMPLETE_MEMBER: { text: 'no host that is online holds the whole blob', status: 409, retryable: false },
   NO_SHA1_ANSWER: { text: 'no host that holds the blob gave the SHA-1 of its pieces', status: 504, retryable: true },
+  NO_POLICY: {
+    text: 'there is no bandwidth policy; shoal policy apply FILE puts one in force',
+    status: 404,
+    retryable: false,
+  },
+  UNKNOWN_POLICY: { text: 'no bandwidth policy has this number', status: 404, retryable: false },
+  INVALID_POLICY: { text: 'this is no bandwidth policy; nothing was changed', status: 422, retryable: false },
   HASH_CONFLICT: { text: 'two seeders read different bytes of one blob', status: 409, retryable: true },
 } as const satisfies Record<string, ErrorRow>;
 

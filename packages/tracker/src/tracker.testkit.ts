@@ -113,8 +113,10 @@ export interface TestAgent {
   trackerKey?: string;
   session: Session;
   privateKey: ReturnType<typeof newKey>;
-  /** Taken out by `next`. */
+  /** Taken out by `next`. Without the policies. */
   inbox: TrackerMessage[];
+  /** One comes after every welcome. */
+  policies: TrackerMessageOf<'policy'>[];
   states: [SessionState, SessionError?][];
   send(message: AgentMessage): void;
   /** The next message of this type that a test has not taken yet. Others stay in the inbox. */
@@ -124,6 +126,8 @@ export interface TestAgent {
   join(digest: string, jobId: string): Promise<TrackerMessageOf<'joined'>>;
   /** Sends something that is always answered and waits for it: all before it has been handled. */
   settled(): Promise<void>;
+  /** Resolves when it has heard of this version. */
+  policy(version: number): Promise<TrackerMessageOf<'policy'>>;
   close(): Promise<void>;
 }
 
@@ -146,7 +150,7 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
     for (const wakeup of wakeups) wakeup();
   };
   const agent: TestAgent = {
-    ...{ peerId: '', privateKey, inbox: [], states: [] },
+    ...{ peerId: '', privateKey, inbox: [], policies: [], states: [] },
     session: connectSession({
       url: options.url ?? tracker.url,
       token: options.token ?? tracker.createToken(role, name),
@@ -163,7 +167,8 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
       }),
       reconnectDelayMs: 10,
       onMessage: (message) => {
-        agent.inbox.push(message);
+        if (message.type === 'policy') agent.policies.push(message);
+        else agent.inbox.push(message);
         wake();
       },
       onState: (state, error) => {
@@ -188,6 +193,7 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
       agent.send({ type: 'join', request: ++requests, digest: `sha256:${'0'.repeat(64)}`, jobId: 'none' });
       await agent.next('joinRefused');
     },
+    policy: (version) => until(wakeups, () => agent.policies.find((policy) => policy.version === version)),
     close: () => agent.session.close(),
   };
   onTestFinished(() => agent.close());

@@ -10,6 +10,7 @@ import { sessionError, TrackerError } from './errors.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
 import { createApp } from './http/app.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { createPolicies, type Policies } from './policy/policies.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
 import { createSourcePool } from './resolve/source-pool.ts';
 import { type AgentRoster, createAgentRoster } from './session/agent-roster.ts';
@@ -20,6 +21,7 @@ import { createBlobStore } from './store/blob-store.ts';
 import { type Database, openDatabase } from './store/database.ts';
 import { createJobStore } from './store/job-store.ts';
 import { createPasskeyStore } from './store/passkey-store.ts';
+import { createPolicyStore } from './store/policy-store.ts';
 import { loadSecrets, type TrackerSecrets } from './store/settings-store.ts';
 import { createTokenStore } from './store/token-store.ts';
 import { createTorrentStore } from './store/torrent-store.ts';
@@ -90,12 +92,12 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const tokens = createTokenStore(db);
   const sources = createSourcePool(options.openSource);
   const core = createCore(db, options, sources.open);
-  const { presence, roster, swarms, jobs, foreign } = core;
+  const { presence, roster, swarms, jobs, foreign, policies } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
-  const deps = { handler, tokens, presence, roster, jobs, foreign, publicUrl, clock, log, version, status };
+  const deps = { handler, tokens, presence, roster, jobs, foreign, policies, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
   const stop = async () => {
@@ -128,6 +130,7 @@ interface Core {
   swarms: Swarms;
   jobs: Jobs;
   foreign: ForeignPeers | undefined;
+  policies: Policies;
 }
 
 function createCore(db: Database, options: TrackerOptions, openSource: OpenSource): Core {
@@ -150,7 +153,8 @@ function createCore(db: Database, options: TrackerOptions, openSource: OpenSourc
     : undefined;
   const watcher = foreign?.watcher;
   swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, log, zoneLabel, watcher });
-  return { secrets, presence, roster, swarms, jobs, foreign };
+  const policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange: () => {} });
+  return { secrets, presence, roster, swarms, jobs, foreign, policies };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

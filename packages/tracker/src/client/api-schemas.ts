@@ -128,5 +128,23 @@ export const passkeyViewSchema = z.object({
 });
 export type PasskeyView = z.infer<typeof passkeyViewSchema>;
 
+export const policyRequestSchema = z.strictObject({
+  text: z.string().min(1).max(1_000_000).describe('bandwidth.yaml, as it is'),
+});
+export type PolicyRequest = z.infer<typeof policyRequestSchema>;
+
+export const rollbackRequestSchema = z.strictObject({ version: z.int().positive() });
+export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
+
+export const policyVersionSchema = z.object({
+  version: z.int().positive(),
+  appliedAt: instant,
+  appliedBy: nameSchema.describe("the token's name"),
+});
+export type PolicyVersion = z.infer<typeof policyVersionSchema>;
+
+export const policyViewSchema = policyVersionSchema.extend({ text: z.string() });
+export type PolicyView = z.infer<typeof policyViewSchema>;
+
 export const errorBodySchema = z.object({ error: sessionErrorSchema });
 export type ErrorBody = z.infer<typeof errorBodySchema>;

@@ -212,6 +212,8 @@ export type TrackerMessage =
   | ({ type: 'read'; swarm: string } & Stretch)
   // The blob is complete: nothing more will be asked of a helper.
   | { type: 'seeded'; swarm: string }
+  // The bandwidth policy in force, as the operator wrote it; version 0 and no text when there is none.
+  | { type: 'policy'; version: number; text: string }
   | { type: 'job'; jobId: string; class: JobClass; images: JobImage[] }
   | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' };
 

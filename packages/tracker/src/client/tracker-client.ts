@@ -11,6 +11,8 @@ import type {
   JobView,
   NewToken,
   PasskeyView,
+  PolicyVersion,
+  PolicyView,
   StatusView,
   TokenRequest,
   TokenView,
@@ -43,6 +45,12 @@ export interface TrackerClient {
   /** The bytes of a .torrent file. May take minutes: a host reads the whole blob for it. */
   createTorrent(torrent: TorrentRequest): Promise<Buffer>;
   passkeys(): Promise<PasskeyView[]>;
+  /** The bandwidth policy in force. Rejects with NO_POLICY. */
+  policy(version?: number): Promise<PolicyView>;
+  policyVersions(): Promise<PolicyVersion[]>;
+  /** Rejects with INVALID_POLICY and every fault. */
+  applyPolicy(text: string): Promise<PolicyView>;
+  rollbackPolicy(version: number): Promise<PolicyView>;
   revokePasskey(id: string): Promise<void>;
   openApi(): Promise<unknown>;
   close(): Promise<void>;
@@ -109,6 +117,10 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     createToken: (token) => call('POST', '/v1/tokens', token),
     tokens: () => call('GET', '/v1/tokens'),
     revokeToken: (id) => call('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
+    policy: (version) => call('GET', version === undefined ? '/v1/policy' : `/v1/policy/versions/${version}`),
+    policyVersions: () => call('GET', '/v1/policy/versions'),
+    applyPolicy: (text) => call('POST', '/v1/policy', { text }),
+    rollbackPolicy: (version) => call('POST', '/v1/policy/rollback', { version }),
     passkeys: () => call('GET', '/v1/passkeys'),
     revokePasskey: (id) => call('DELETE', `/v1/passkeys/${encodeURIComponent(id)}`),
     openApi: () => call('GET', '/v1/openapi.json'),

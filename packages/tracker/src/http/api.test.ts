@@ -27,6 +27,11 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['POST', '/v1/torrents', 'admin'],
   ['GET', '/v1/passkeys', 'admin'],
   ['DELETE', '/v1/passkeys/none', 'admin'],
+  ['GET', '/v1/policy', 'admin reader'],
+  ['POST', '/v1/policy', 'admin'],
+  ['GET', '/v1/policy/versions', 'admin reader'],
+  ['GET', '/v1/policy/versions/none', 'admin reader'],
+  ['POST', '/v1/policy/rollback', 'admin'],
 ];
 
 describe('the doors', () => {

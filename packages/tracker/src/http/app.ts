@@ -19,6 +19,7 @@ import { installErrorAnswers } from './error-answer.ts';
 import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
 import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
 import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
+import { addPolicyRoutes, type PolicyRouteDeps } from './policy-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
 export interface Guards {
@@ -26,7 +27,9 @@ export interface Guards {
   admin: onRequestHookHandler;
 }
 
-export interface AppDeps extends Omit<FleetRouteDeps & JobRouteDeps & ForeignRouteDeps, 'guards'>, AcceptDeps {
+export interface AppDeps
+  extends Omit<FleetRouteDeps & JobRouteDeps & ForeignRouteDeps & PolicyRouteDeps, 'guards'>,
+    AcceptDeps {
   tokens: TokenStore;
   version: string;
 }
@@ -59,6 +62,7 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addFleetRoutes(app, { ...deps, guards });
   addJobRoutes(app, { ...deps, guards });
   addForeignRoutes(app, { ...deps, guards });
+  addPolicyRoutes(app, { ...deps, guards });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

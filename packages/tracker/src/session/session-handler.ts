@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { sessionError } from '../errors.ts';
 import type { ForeignPeers } from '../foreign/foreign-peers.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { Policies } from '../policy/policies.ts';
 import type { TrackerSecrets } from '../store/settings-store.ts';
 import type { Swarms } from '../swarms/swarms.ts';
 import type { SessionHandler } from './accept-session.ts';
@@ -18,6 +19,7 @@ export interface SessionHandlerDeps {
   roster: AgentRoster;
   swarms: Swarms;
   jobs: Jobs;
+  policies: Policies;
   /** Undefined: foreign peers are off. */
   foreign: ForeignPeers | undefined;
   secrets: TrackerSecrets;
@@ -26,7 +28,7 @@ export interface SessionHandlerDeps {
 }
 
 export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
-  const { presence, roster, swarms, jobs, log } = deps;
+  const { presence, roster, swarms, jobs, policies, log } = deps;
   const trackerKey = exportRawPublicKey(deps.secrets.publicKey).toString('base64url');
   return {
     opened(session) {
@@ -36,6 +38,7 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
       roster.arrived(session);
       log.info({ peerId, role, foreign: name }, 'agent connected');
       session.send({ type: 'welcome', peerId, trackerKey, role, trackerVersion: deps.version });
+      policies.opened(session); // before any byte is asked for
       jobs.opened(session);
       swarms.opened(session);
     },

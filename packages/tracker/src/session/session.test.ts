@@ -135,6 +135,7 @@ describe('a session', () => {
     const raw = await challenged();
     raw.socket.send(helloOf(raw.nonce));
     expect(await raw.next()).toMatchObject({ type: 'welcome' });
+    expect(await raw.next()).toMatchObject({ type: 'policy' });
     raw.socket.send(text === 'hello' ? helloOf(raw.nonce) : text);
     const refused = await raw.next();
     expect(refused).toMatchObject({

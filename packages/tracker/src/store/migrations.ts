@@ -88,4 +88,13 @@ export const MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL
   ) STRICT;
   `,
+  // Every bandwidth policy ever applied. Numbers are never used twice.
+  `
+  CREATE TABLE policies (
+    version INTEGER PRIMARY KEY AUTOINCREMENT,
+    text TEXT NOT NULL,
+    applied_at INTEGER NOT NULL,
+    applied_by TEXT NOT NULL
+  ) STRICT;
+  `,
 ];
