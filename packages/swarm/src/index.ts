@@ -5,4 +5,5 @@ export { createNeighbourGraph, type NeighbourGraph, type NeighbourGraphOptions }
 export { PieceSet } from './piece-set.ts';
 export { randomFrom } from './random.ts';
 export { Swarm, type SwarmOptions } from './swarm.ts';
+export { CLASSES, ClassShares, type TrafficClass } from './traffic-class.ts';
 export { turnsWaiting, UploadQueue } from './upload-queue.ts';

@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Block } from './events.ts';
+import type { TrafficClass } from './traffic-class.ts';
 import { UploadQueue } from './upload-queue.ts';
 
 const KiB = 1024;
@@ -16,8 +17,8 @@ function served(queue: UploadQueue<string>, canTake: (requester: string) => bool
   return letters;
 }
 
-function addAll(queue: UploadQueue<string>, requester: string, blocks: readonly Block[]): void {
-  for (const block of blocks) queue.add(requester, block, room);
+function addAll(queue: UploadQueue<string>, requester: string, blocks: readonly Block[], as?: TrafficClass): void {
+  for (const block of blocks) queue.add(requester, block, { ...room, class: as });
 }
 
 it('serves one requester to the end of a piece, then the next', () => {
@@ -84,4 +85,74 @@ it('a cancelled or departed piece makes room', () => {
   expect(queue.add('c', blocksOf(2, 1)[0] as Block, two)).toBe(1);
   queue.remove('b');
   expect(served(queue)).toBe('c');
+});
+
+describe('classes', () => {
+  const two = { mostTurns: 2, now: 0 };
+
+  it('what a person waits for is served first, pre-warming next, whatever came before', () => {
+    const queue = new UploadQueue<string>();
+    addAll(queue, 's', blocksOf(0), 'seed');
+    addAll(queue, 'w', blocksOf(1), 'prewarm');
+    addAll(queue, 'p', blocksOf(2), 'pull');
+    expect(served(queue)).toBe('ppppwwwwssss');
+  });
+
+  it('who does not say is pre-warming', () => {
+    const queue = new UploadQueue<string>();
+    addAll(queue, 's', blocksOf(0), 'seed');
+    addAll(queue, '?', blocksOf(1));
+    addAll(queue, 'w', blocksOf(2), 'prewarm');
+    expect(served(queue)).toBe('????wwwwssss');
+  });
+
+  it('under pulls without end one run in sixteen is a pre-warm’s', () => {
+    const queue = new UploadQueue<string>();
+    addAll(queue, 'w', blocksOf(0, 64, 64 * KiB), 'prewarm');
+    for (let piece = 1; piece < 9; piece++) addAll(queue, 'p', blocksOf(piece, 64, 64 * KiB), 'pull');
+    const letters = served(queue);
+    expect(letters.slice(0, 33)).toBe(`${'p'.repeat(15)}w${'p'.repeat(15)}wp`);
+    expect(letters.slice(0, 512).replaceAll('p', '')).toHaveLength(32);
+  });
+
+  it('a pre-warm that cannot take its share holds no pull up', () => {
+    const queue = new UploadQueue<string>();
+    addAll(queue, 'w', blocksOf(0, 40, 64 * KiB), 'prewarm');
+    for (let piece = 1; piece < 3; piece++) addAll(queue, 'p', blocksOf(piece, 64, 64 * KiB), 'pull');
+    expect(served(queue, (requester) => requester === 'p')).toBe('p'.repeat(128));
+  });
+
+  it('a pull is not turned away because pre-warming waits, but because pulls do', () => {
+    const queue = new UploadQueue<string>();
+    const ask = (requester: string, as: TrafficClass): number | 'busy' =>
+      queue.add(requester, blocksOf(requester.charCodeAt(0), 1)[0] as Block, { ...two, class: as });
+    expect([ask('a', 'prewarm'), ask('b', 'prewarm'), ask('c', 'prewarm')]).toEqual([1, 1, 'busy']);
+    expect([ask('p', 'pull'), ask('q', 'pull'), ask('r', 'pull')]).toEqual([1, 1, 'busy']);
+  });
+
+  it('pre-warming is turned away while pulls wait', () => {
+    const queue = new UploadQueue<string>();
+    for (const [piece, requester] of ['p', 'q'].entries())
+      queue.add(requester, blocksOf(piece, 1)[0] as Block, { ...two, class: 'pull' });
+    expect(queue.add('w', blocksOf(9, 1)[0] as Block, { ...two, class: 'prewarm' })).toBe('busy');
+  });
+
+  it('the free turn that a pre-warm was promised is a pull’s when one comes', () => {
+    const queue = new UploadQueue<string>();
+    const ask = (requester: string, as: TrafficClass): number | 'busy' =>
+      queue.add(requester, blocksOf(0, 1)[0] as Block, { mostTurns: 1, now: 0, class: as });
+    expect([ask('a', 'prewarm'), ask('b', 'prewarm')]).toEqual([1, 'busy']);
+    expect(ask('p', 'pull')).toBe(1);
+    expect(served(queue)).toBe('pa');
+  });
+
+  it('a pre-warm that becomes a pull’s overtakes with what waits', () => {
+    const queue = new UploadQueue<string>();
+    addAll(queue, 'a', blocksOf(0), 'prewarm');
+    addAll(queue, 'b', blocksOf(1), 'prewarm');
+    queue.setClass('b', 'pull');
+    addAll(queue, 'b', blocksOf(2), 'pull');
+    expect(served(queue)).toBe('bbbbbbbbaaaa');
+    expect(queue.add('c', blocksOf(3, 1)[0] as Block, two)).toBe(1);
+  });
 });

@@ -2,13 +2,16 @@
  * Who is sent the next block: few uploads at a time. One requester is served to the end of a piece
  * before the next, because a whole piece can be passed on at once and twenty begun ones cannot. A
  * request that would have to wait long is turned away, so that it is made elsewhere while this
- * queue is busy: claims that wait in long queues leave other uploaders idle. Who cannot take more at
+ * queue is busy: claims that wait in long queues leave other uploaders idle. What a person waits for
+ * goes before pre-warming, but for a small share. Who cannot take more at
  * the moment is passed over, so that a slow one holds nobody up. Knows nothing of caps, sockets or
  * disks.
  */
 import type { Block } from './events.ts';
+import { CLASSES, ClassShares, isUrgentAs, type TrafficClass } from './traffic-class.ts';
 
 interface Line {
+  class: TrafficClass;
   remote: boolean;
   blocks: Block[];
   /** Pieces among the waiting blocks. */
@@ -24,6 +27,8 @@ export interface Room {
   mostTurns: number;
   /** It fetches for its whole zone: served before all others. */
   remote?: boolean;
+  /** What the block is for; default: `prewarm`. */
+  class?: TrafficClass | undefined;
   /** Milliseconds. */
   now: number;
 }
@@ -31,6 +36,11 @@ export interface Room {
 export interface Run<Requester> {
   requester: Requester;
   run: Block[];
+}
+
+interface Taking<Requester> {
+  canTake: (requester: Requester) => boolean;
+  maxBytes: number;
 }
 
 const TURNS_WAITING = 2;
@@ -51,8 +61,9 @@ const KEPT_MS = 100;
 export class UploadQueue<Requester> {
   readonly #lines = new Map<Requester, Line>();
   /** With the time they came last, in the order they first came: the last free turn is kept for the first of them. */
-  readonly #turnedAway = new Map<Requester, number>();
-  #turns = 0;
+  readonly #turnedAway = new Map<Requester, { class: TrafficClass; cameAt: number }>();
+  readonly #turns: Record<TrafficClass, number> = { pull: 0, prewarm: 0, seed: 0 };
+  readonly #shares = new ClassShares();
 
   /** Requesters that wait or were served. */
   get size(): number {
@@ -60,18 +71,26 @@ export class UploadQueue<Requester> {
   }
 
   /**
-   * Takes a block on, unless so many pieces wait already; the rest of a piece that is being served
+   * Takes a block on, unless so many pieces that are as urgent wait already; the rest of a piece that is being served
    * is always taken. Returns how many blocks of this requester wait now, or `busy`.
    */
   add(requester: Requester, block: Block, room: Room): number | 'busy' {
     const line = this.#lines.get(requester);
     const goesOn = line !== undefined && (line.blocks.at(-1)?.piece ?? line.piece) === block.piece;
-    if (!goesOn && !this.#admits(requester, room)) {
-      this.#turnedAway.set(requester, room.now);
+    const trafficClass = line?.class ?? room.class ?? 'prewarm';
+    if (!goesOn && !this.#admits(requester, trafficClass, room)) {
+      this.#turnedAway.set(requester, { class: trafficClass, cameAt: room.now });
       return 'busy';
     }
     this.#turnedAway.delete(requester);
-    const own = line ?? { remote: room.remote === true, blocks: [], turns: 0, servedBytes: 0, piece: undefined };
+    const own = line ?? {
+      class: trafficClass,
+      remote: room.remote === true,
+      blocks: [],
+      turns: 0,
+      servedBytes: 0,
+      piece: undefined,
+    };
     // Who had nothing to wait for has no old place to come back to.
     if (!goesOn && own.blocks.length === 0) this.#endTurn(requester, own);
     if (own.blocks.at(-1)?.piece !== block.piece) this.#count(own, 1);
@@ -79,15 +98,28 @@ export class UploadQueue<Requester> {
   }
 
   /** Whoever comes while nobody waits; else who was turned away first, if it still comes back. */
-  #admits(requester: Requester, { mostTurns, now }: Room): boolean {
-    if (this.#turns >= mostTurns) return false;
-    if (this.#turns < mostTurns - 1) return true;
-    for (const [first, cameAt] of this.#turnedAway) {
+  #admits(requester: Requester, trafficClass: TrafficClass, { mostTurns, now }: Room): boolean {
+    let ahead = 0;
+    for (const other of CLASSES) if (isUrgentAs(other, trafficClass)) ahead += this.#turns[other];
+    if (ahead >= mostTurns) return false;
+    if (ahead < mostTurns - 1) return true;
+    for (const [first, { class: itsClass, cameAt }] of this.#turnedAway) {
       if (first === requester) return true;
+      if (!isUrgentAs(itsClass, trafficClass)) continue;
       if (now - cameAt < KEPT_MS) return false;
       this.#turnedAway.delete(first);
     }
     return true;
+  }
+
+  /** The requester's blocks are for something else now, those that wait as well. */
+  setClass(requester: Requester, trafficClass: TrafficClass): void {
+    const line = this.#lines.get(requester);
+    if (line === undefined) return;
+    const { turns } = line;
+    this.#count(line, -turns);
+    line.class = trafficClass;
+    this.#count(line, turns);
   }
 
   cancel(requester: Requester, { piece, offset }: Block): void {
@@ -108,19 +140,43 @@ export class UploadQueue<Requester> {
   clear(): void {
     this.#lines.clear();
     this.#turnedAway.clear();
-    this.#turns = 0;
+    for (const trafficClass of CLASSES) this.#turns[trafficClass] = 0;
   }
 
   /** Blocks for one read and one write: the next of whoever `canTake`, with those that follow in the same piece. */
   next(canTake: (requester: Requester) => boolean, maxBytes: number): Run<Requester> | undefined {
-    return this.#nextOf(true, canTake, maxBytes) ?? this.#nextOf(false, canTake, maxBytes);
+    const taking = { canTake, maxBytes };
+    for (const trafficClass of CLASSES) {
+      const next = this.#shares.isOverdue(trafficClass) ? this.#ofClass(trafficClass, taking) : undefined;
+      if (next !== undefined) return next;
+    }
+    for (const trafficClass of CLASSES) {
+      const next = this.#ofClass(trafficClass, taking);
+      if (next !== undefined) return next;
+    }
+    return undefined;
   }
 
-  #nextOf(remote: boolean, canTake: (requester: Requester) => boolean, maxBytes: number): Run<Requester> | undefined {
+  #ofClass(trafficClass: TrafficClass, taking: Taking<Requester>): Run<Requester> | undefined {
+    if (this.#turns[trafficClass] === 0) return undefined;
+    const next =
+      this.#nextOf({ class: trafficClass, remote: true }, taking) ??
+      this.#nextOf({ class: trafficClass, remote: false }, taking);
+    if (next === undefined) return undefined;
+    const bytes = next.run.reduce((sum, { length }) => sum + length, 0);
+    this.#shares.served(trafficClass, bytes, (other) => this.#turns[other] > 0);
+    return next;
+  }
+
+  #nextOf(
+    { class: trafficClass, remote }: Pick<Line, 'class' | 'remote'>,
+    { canTake, maxBytes }: Taking<Requester>,
+  ): Run<Requester> | undefined {
     // Whose turn has ended goes behind those that the loop has still to see.
     for (const [requester, line] of this.#lines) {
       const [first] = line.blocks;
-      if (first === undefined || line.remote !== remote || !canTake(requester)) continue;
+      if (first === undefined || line.class !== trafficClass || line.remote !== remote) continue;
+      if (!canTake(requester)) continue;
       const isThrough = line.servedBytes >= (first.piece === line.piece ? LONGEST_TURN_BYTES : TURN_BYTES);
       if (isThrough) {
         this.#endTurn(requester, line);
@@ -144,7 +200,7 @@ export class UploadQueue<Requester> {
 
   #count(line: Line, by: number): void {
     line.turns += by;
-    this.#turns += by;
+    this.#turns[line.class] += by;
   }
 }
 
