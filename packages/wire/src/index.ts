@@ -49,3 +49,11 @@ export {
   verifyTicket,
 } from './tickets.ts';
 export { encodeTorrent, SHA1_BYTES, type Torrent, type TorrentFields, torrentSaltOf } from './torrent.ts';
+export {
+  decodeClass,
+  encodeClass,
+  SHOAL_CLASS,
+  SHOAL_CLASS_ID,
+  TRAFFIC_CLASSES,
+  type TrafficClass,
+} from './traffic-class.ts';

@@ -74,6 +74,7 @@ export const VIOLATION_REASONS = [
   'fast extension not announced',
   'extensions not announced',
   'bad extended handshake',
+  'bad class',
 ] as const;
 
 export type ViolationReason = (typeof VIOLATION_REASONS)[number];

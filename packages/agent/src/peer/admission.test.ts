@@ -5,6 +5,7 @@ import {
   encodeHandshake,
   encodeMessage,
   SHOAL_AUTH,
+  SHOAL_CLASS_ID,
 } from '@shoal/wire';
 import { describe, expect, it } from 'vitest';
 import type { RefusalReason } from './admission.ts';
@@ -32,6 +33,7 @@ describe('two agents with tickets of the tracker', () => {
       swarmId: SWARM,
       blockBytes: 131_072,
       protocol: 1,
+      classId: SHOAL_CLASS_ID,
     });
     expect(other.admitted).toMatchObject({ peerId: identity.peerId, ticketRole: 'leecher' });
   });

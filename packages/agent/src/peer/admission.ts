@@ -14,6 +14,8 @@ import {
   NONCE_BYTES,
   SHOAL_AUTH,
   SHOAL_AUTH_ID,
+  SHOAL_CLASS,
+  SHOAL_CLASS_ID,
   SHOAL_PROTOCOL,
   type ShoalHandshake,
   signProof,
@@ -52,6 +54,8 @@ export interface AdmittedPeer {
   blockBytes: number;
   /** The smaller of both sides' newest protocol; there is one so far. */
   protocol: number;
+  /** The id under which it wants to be told the class of our requests; absent: it knows none. */
+  classId?: number;
   /** A BitTorrent client that is no agent: known by its host and the secret info hash, chokes, takes 16 KiB. */
   foreign?: { fast: boolean };
 }
@@ -77,7 +81,10 @@ export type AdmissionStep = { send: Buffer[]; admitted?: AdmittedPeer; refused?:
 interface Claimed {
   claims: TicketClaims;
   shoal: ShoalHandshake;
+  classId: number | undefined;
 }
+
+const EXTENSIONS = { [SHOAL_AUTH]: SHOAL_AUTH_ID, [SHOAL_CLASS]: SHOAL_CLASS_ID };
 
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -119,7 +126,7 @@ export class Admission {
     if (!event.extensions) return refuse('no extension protocol');
     const swarm = this.#swarm as SwarmCredentials;
     const shoal = { protocol: SHOAL_PROTOCOL, block: swarm.blockBytes, nonce: this.#nonce, ticket: swarm.ticket() };
-    const payload = encodeExtendedHandshake({ m: { [SHOAL_AUTH]: SHOAL_AUTH_ID }, v: `Shoal ${version}`, shoal });
+    const payload = encodeExtendedHandshake({ m: EXTENSIONS, v: `Shoal ${version}`, shoal });
     send.push(encodeMessage({ type: 'extended', id: EXTENDED_HANDSHAKE_ID, payload }));
     return { send };
   }
@@ -138,7 +145,7 @@ export class Admission {
     if (!verdict.ok) return refuse(`ticket: ${verdict.reason}`);
     const { peerId } = this.#remote as HandshakeEvent;
     if (verdict.claims.agent !== peerId) return refuse('ticket of another peer');
-    this.#claimed = { claims: verdict.claims, shoal };
+    this.#claimed = { claims: verdict.claims, shoal, classId: m[SHOAL_CLASS] || undefined };
     const { identity } = this.#options;
     const proof = signProof(
       {
@@ -153,7 +160,7 @@ export class Admission {
     return { send: [encodeMessage({ type: 'extended', id: proofId, payload: proof })] };
   }
 
-  #proof(signature: Uint8Array, { claims, shoal }: Claimed): AdmissionStep {
+  #proof(signature: Uint8Array, { claims, shoal, classId }: Claimed): AdmissionStep {
     const swarm = this.#swarm as SwarmCredentials;
     const { identity } = this.#options;
     const fields = {
@@ -165,12 +172,13 @@ export class Admission {
     };
     const key = importRawPublicKey(Buffer.from(claims.key, 'base64url'));
     if (!verifyProof(fields, key, signature)) return refuse('bad proof');
-    const admitted = {
+    const admitted: AdmittedPeer = {
       peerId: claims.agent,
       ticketRole: claims.role,
       swarmId: swarm.swarmId,
       blockBytes: Math.min(shoal.block, swarm.blockBytes),
       protocol: Math.min(shoal.protocol, SHOAL_PROTOCOL),
+      ...(classId && { classId }),
     };
     return { send: [], admitted };
   }
