@@ -5,7 +5,7 @@
  */
 
 import { parseDigest } from '@shoal/oci';
-import type { AgentMessage, ImageReport, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
+import type { AgentMessage, ImageReport, JobClass, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { EngineError, type ReadBlob } from '../engine/index.ts';
@@ -26,6 +26,7 @@ export interface JobRunnerOptions {
 
 interface Job {
   id: string;
+  class: JobClass;
   images: ImageRun[];
   abort: AbortController;
 }
@@ -50,9 +51,9 @@ export class JobRunner {
   }
 
   /** Starts a job. One that is known is reported, and its failed images are tried again. */
-  start({ jobId, images }: TrackerMessageOf<'job'>): void {
+  start({ jobId, class: jobClass, images }: TrackerMessageOf<'job'>): void {
     const known = this.#jobs.get(jobId);
-    const job = known ?? { id: jobId, abort: new AbortController(), images: images.map(newRun) };
+    const job = known ?? { id: jobId, class: jobClass, abort: new AbortController(), images: images.map(newRun) };
     this.#jobs.set(jobId, job);
     images.forEach((image, index) => {
       const run = job.images[index];
@@ -129,7 +130,8 @@ export class JobRunner {
     );
     run.wanted = { image: { ...image, layers: missing }, before };
     const { signal } = job.abort;
-    await Promise.all(missing.map(({ digest }) => this.#blobs(() => swarms.fetch(digest, job.id, signal))));
+    const waiter = { jobId: job.id, class: job.class };
+    await Promise.all(missing.map(({ digest }) => this.#blobs(() => swarms.fetch(digest, waiter, signal))));
   }
 
   async #handOver(run: ImageRun, image: ParsedImage, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@
  * Closes with a named reason at the first thing that is wrong. Decides nothing about pieces.
  */
 import type { Socket } from 'node:net';
-import type { Block } from '@shoal/swarm';
+import type { Block, TrafficClass } from '@shoal/swarm';
 import {
   createDecoder,
   EXTENDED_HANDSHAKE_ID,
@@ -67,6 +67,8 @@ export class PeerConnection {
   readonly id = ++connectionCount;
   readonly direction: 'out' | 'in';
   peer: AdmittedPeer | undefined;
+  /** What the peer's requests are for, as it said last. */
+  peerClass: TrafficClass = 'prewarm';
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #admission: Admission;

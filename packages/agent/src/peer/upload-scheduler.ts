@@ -3,7 +3,7 @@
  * that are recycled. Who is next, and who is turned away, is decided by the queue.
  */
 import type { TokenBucket } from '@shoal/policy';
-import { type Block, turnsWaiting, UploadQueue } from '@shoal/swarm';
+import { type Block, type TrafficClass, turnsWaiting, UploadQueue } from '@shoal/swarm';
 import { PIECE_HEADER_BYTES } from '@shoal/wire';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -53,10 +53,19 @@ export class UploadScheduler {
     const block = { piece, offset, length };
     if (!this.#senders.has(connection)) this.#senders.set(connection, { reader, reading: 0 });
     const mostTurns = this.#takesAll(connection) ? Number.POSITIVE_INFINITY : turnsWaiting(remote);
-    const waiting = this.#queue.add(connection, block, { mostTurns, remote, now: this.#now() });
+    const waiting = this.#queue.add(connection, block, {
+      ...{ mostTurns, remote, class: connection.peerClass },
+      now: this.#now(),
+    });
     if (waiting === 'busy') return connection.send({ type: 'reject', ...block });
     if (waiting > MAX_QUEUED_BLOCKS) return connection.close('requests without end');
     this.#pump();
+  }
+
+  /** The peer says what its requests are for now. */
+  setClass(connection: PeerConnection, peerClass: TrafficClass): void {
+    connection.peerClass = peerClass;
+    this.#queue.setClass(connection, peerClass);
   }
 
   cancel(connection: PeerConnection, block: Block): void {

@@ -5,19 +5,25 @@ import { type DownloadClient, DownloadScheduler } from './download-scheduler.ts'
 const BLOCK = 16 * 1024;
 
 /** A swarm that always has something to ask for: whole blocks, as the core does. */
+interface TwinOptions extends Pick<DownloadClient, 'trafficClass'> {
+  /** It asks for whole ones, bytes. */
+  block?: number;
+}
+
 interface TwinSwarm extends DownloadClient {
   asked: number;
   calls: number[];
 }
 
-function twinSwarm(wants = Number.POSITIVE_INFINITY): TwinSwarm {
+function twinSwarm(wants = Number.POSITIVE_INFINITY, { block = BLOCK, ...as }: TwinOptions = {}): TwinSwarm {
   const twin: TwinSwarm = {
+    ...as,
     asked: 0,
     calls: [],
     request(budgetBytes) {
       twin.calls.push(budgetBytes);
-      const room = Math.min(wants - twin.asked, 16 * BLOCK);
-      const bytes = Math.min(room, Math.ceil(budgetBytes / BLOCK) * BLOCK);
+      const room = Math.min(wants - twin.asked, 16 * block);
+      const bytes = Math.min(room, Math.ceil(budgetBytes / block) * block);
       twin.asked += bytes;
       return bytes;
     },
@@ -64,6 +70,66 @@ describe('under a cap', () => {
     scheduler.add(busy);
     await vi.advanceTimersByTimeAsync(1000);
     expect(busy.asked).toBeGreaterThan(95 * BLOCK);
+  });
+
+  it('swarms share it by bytes, however large the blocks they ask for', async () => {
+    const scheduler = schedule(1000 * BLOCK);
+    const swarms = [twinSwarm(), twinSwarm(undefined, { block: 16 * BLOCK }), twinSwarm()];
+    for (const swarm of swarms) scheduler.add(swarm);
+    await vi.advanceTimersByTimeAsync(3000);
+    const asked = swarms.map((swarm) => swarm.asked / BLOCK);
+    expect(Math.max(...asked) - Math.min(...asked)).toBeLessThanOrEqual(32);
+  });
+
+  it('a swarm that comes late, or wanted nothing for long, gets no more than the others', async () => {
+    const scheduler = schedule(100 * BLOCK);
+    const [early, late] = [twinSwarm(), twinSwarm()];
+    scheduler.add(early);
+    await vi.advanceTimersByTimeAsync(2000);
+    const before = early.asked;
+    scheduler.add(late);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(Math.abs(early.asked - before - late.asked)).toBeLessThanOrEqual(4 * BLOCK);
+  });
+
+  it('what a person waits for has it first, and a pre-warm goes on with one part in sixteen', async () => {
+    const scheduler = schedule(100 * BLOCK);
+    const warm = twinSwarm();
+    const pull = twinSwarm(undefined, { trafficClass: 'pull' });
+    scheduler.add(warm);
+    scheduler.add(pull);
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(warm.asked / (warm.asked + pull.asked)).toBeGreaterThan(0.04);
+    expect(warm.asked / (warm.asked + pull.asked)).toBeLessThan(0.08);
+  });
+
+  it('what a pull cannot use is a pre-warm’s, and what comes back is counted back', async () => {
+    const scheduler = schedule(100 * BLOCK);
+    const warm = twinSwarm();
+    const pull = twinSwarm(20 * BLOCK, { trafficClass: 'pull' });
+    scheduler.add(warm);
+    scheduler.add(pull);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(pull.asked).toBe(20 * BLOCK);
+    expect(warm.asked).toBeGreaterThan(75 * BLOCK);
+  });
+
+  it('a swarm whose requests are turned away has not had its share', async () => {
+    const scheduler = schedule(100 * BLOCK);
+    const [lucky, unlucky] = [twinSwarm(), twinSwarm()];
+    for (const swarm of [lucky, unlucky]) scheduler.add(swarm);
+    const ask = unlucky.request;
+    let refunded = 0;
+    unlucky.request = (budgetBytes) => {
+      const asked = ask(budgetBytes);
+      if (asked > 0 && refunded < 50 * BLOCK) {
+        refunded += asked;
+        queueMicrotask(() => scheduler.refund(unlucky, asked));
+      }
+      return asked;
+    };
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(Math.abs(unlucky.asked - refunded - lucky.asked)).toBeLessThanOrEqual(4 * BLOCK);
   });
 
   it('a poke asks for nothing: the cap decides when', () => {

@@ -45,7 +45,7 @@ describe('leases', () => {
     const pieces = Array.from({ length: MAX_LEASE_PIECES + 2 }, (_, piece) => piece);
     const events = overhear('neighbours', [{ type: 'askLeases', pieces, shown: [1, MAX_LEASE_PIECES + 1] }]);
     const [kit, blob] = [await testSwarms(), blobOf(2 * PIECE)];
-    void kit.swarms.fetch(blob.digest, 'j').catch(() => {});
+    void kit.swarms.fetch(blob.digest, { jobId: 'j' }).catch(() => {});
     await kit.joined(blob);
     const swarm = swarmIdFor(blob);
     expect(kit.saidOf('lease')).toEqual([

@@ -3,15 +3,9 @@
  * machine and carries out its effects. Decides nothing itself.
  */
 import type { KeyObject } from 'node:crypto';
-import { type Block, PieceSet, Swarm, type SwarmEffect, type SwarmEvent } from '@shoal/swarm';
+import { type Block, PieceSet, Swarm, type SwarmEffect, type SwarmEvent, type TrafficClass } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
-import {
-  decodeExtendedHandshake,
-  EXTENDED_HANDSHAKE_ID,
-  isValidBitfield,
-  type WireEvent,
-  type WireMessage,
-} from '@shoal/wire';
+import { isValidBitfield, type WireEvent, type WireMessage } from '@shoal/wire';
 import type { AdmittedPeer } from '../peer/admission.ts';
 import { foreignPeerId, type LinkHandler, type PeerConnection } from '../peer/peer-connection.ts';
 import type { DialTarget } from '../peer/peer-port.ts';
@@ -19,6 +13,7 @@ import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
 import type { DownloadClient, DownloadScheduler } from './download-scheduler.ts';
+import { classMessages, hearExtended } from './extended-messages.ts';
 import { IncomingBlocks } from './incoming-blocks.ts';
 import { type LinkEffect, messagesOf } from './link-messages.ts';
 
@@ -78,6 +73,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly #timer: NodeJS.Timeout;
   #ticket: string;
   #wanted = false;
+  #class: TrafficClass = 'prewarm';
   #stopped = false;
 
   constructor(options: SwarmRunnerOptions) {
@@ -105,6 +101,17 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
 
   get connectionCount(): number {
     return this.#links.size;
+  }
+
+  /** What the blob is fetched for. */
+  get trafficClass(): TrafficClass {
+    return this.#class;
+  }
+
+  setClass(trafficClass: TrafficClass): void {
+    if (this.#class === trafficClass) return;
+    this.#class = trafficClass;
+    for (const connection of this.#links.values()) connection.send(...classMessages(connection, trafficClass));
   }
 
   ticket(): string {
@@ -202,7 +209,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     if (direction === 'in' && peer.ticketRole === 'holder') return connection.close('holder may not receive');
     this.#links.set(id, connection);
     if (peer.foreign !== undefined) return this.#openForeign(connection, peer);
-    connection.send({ type: direction === 'in' ? 'unchoke' : 'interested' });
+    // The class stands before the first request, which counts as it.
+    connection.send(...classMessages(connection, this.#class), { type: direction === 'in' ? 'unchoke' : 'interested' });
     const neighbour = this.neighbours.get(peer.peerId);
     this.#handle({
       type: 'connected',
@@ -261,7 +269,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
         if (connection.peer?.foreign !== undefined) connection.send({ type: 'unchoke' });
         return;
       case 'extended':
-        return this.#foreignSays(connection, event);
+        return this.#heardExtended(connection, event);
       case 'cancel':
         return this.#context.uploads.cancel(connection, event);
       case 'reject':
@@ -271,14 +279,10 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     }
   }
 
-  /** Of a foreign client's extended handshake only the requests it keeps waiting are of interest. */
-  #foreignSays(connection: PeerConnection, { id, payload }: { id: number; payload: Uint8Array }): void {
-    if (connection.peer?.foreign === undefined || id !== EXTENDED_HANDSHAKE_ID) return;
-    const result = decodeExtendedHandshake(payload);
-    if (!result.ok) return connection.close(result.reason);
-    const count = result.handshake.reqq;
-    // Transmission 3.00 turns away the last of those it names.
-    if (count !== undefined) this.#handle({ type: 'maxRequests', link: connection.id, count: Math.max(1, count - 1) });
+  #heardExtended(connection: PeerConnection, event: Extract<WireEvent, { type: 'extended' }>): void {
+    const { class: said, maxRequests: count } = hearExtended(connection, event);
+    if (said !== undefined) this.#context.uploads.setClass(connection, said);
+    if (count !== undefined) this.#handle({ type: 'maxRequests', link: connection.id, count });
   }
 
   blockTarget({ id }: PeerConnection): Uint8Array | undefined {
@@ -345,7 +349,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
       else if (effect.type === 'askLeases') this.#options.askLeases(effect.pieces, effect.shown);
-      else if (effect.type === 'refund') this.#context.downloads.refund(effect.bytes);
+      else if (effect.type === 'refund') this.#context.downloads.refund(this, effect.bytes);
       else {
         const connection = this.#links.get(effect.link);
         if (connection !== undefined) this.#tell(connection, effect, outbox);

@@ -22,7 +22,7 @@ describe('fetching a blob', () => {
   it('joins once, however many wait for it, and all get it', async () => {
     const kit = await testSwarms();
     const blob = blobOf(2 * PIECE);
-    const fetches = [kit.swarms.fetch(blob.digest, 'j1'), kit.swarms.fetch(blob.digest, 'j2')];
+    const fetches = [kit.swarms.fetch(blob.digest, { jobId: 'j1' }), kit.swarms.fetch(blob.digest, { jobId: 'j2' })];
     expect(kit.saidOf('join')).toMatchObject([{ digest: blob.digest, jobId: 'j1' }]);
     await kit.joined(blob);
     await arrive(kit, blob);
@@ -33,18 +33,18 @@ describe('fetching a blob', () => {
   it('that is whole on disk asks nobody', async () => {
     const kit = await testSwarms();
     const blob = blobOf(PIECE);
-    const first = kit.swarms.fetch(blob.digest, 'j');
+    const first = kit.swarms.fetch(blob.digest, { jobId: 'j' });
     await kit.joined(blob);
     await arrive(kit, blob);
     await first;
-    await kit.swarms.fetch(blob.digest, 'j2');
+    await kit.swarms.fetch(blob.digest, { jobId: 'j2' });
     expect(kit.saidOf('join')).toHaveLength(1);
   });
 
   it('of an empty blob is done when the tracker has answered', async () => {
     const kit = await testSwarms();
     const blob = blobOf(0);
-    const fetch = kit.swarms.fetch(blob.digest, 'j');
+    const fetch = kit.swarms.fetch(blob.digest, { jobId: 'j' });
     expect(await stateOf(fetch)).toBe('open');
     await kit.joined(blob);
     await fetch;
@@ -56,7 +56,7 @@ describe('fetching a blob', () => {
     const [source, early, late] = [await testSwarms(), await testSwarms(), await testSwarms()];
     const blob = blobOf(6 * PIECE + 1);
     await holding(source, blob);
-    const fetches = [early.swarms.fetch(blob.digest, 'j'), late.swarms.fetch(blob.digest, 'j')];
+    const fetches = [early.swarms.fetch(blob.digest, { jobId: 'j' }), late.swarms.fetch(blob.digest, { jobId: 'j' })];
     await early.joined(blob, { neighbours: [source.host.neighbour] });
     await late.joined(blob);
     late.swarms.neighbours({ type: 'neighbours', swarm: swarmIdFor(blob), neighbours: [source.host.neighbour] });
@@ -68,7 +68,7 @@ describe('fetching a blob', () => {
     const [source, sink] = [await testSwarms(), await testSwarms()];
     const blob = blobOf(3 * PIECE);
     await holding(source, blob);
-    const fetch = sink.swarms.fetch(blob.digest, 'j');
+    const fetch = sink.swarms.fetch(blob.digest, { jobId: 'j' });
     await sink.joined(blob, { hashes: Buffer.alloc(0), neighbours: [source.host.neighbour] });
     const swarm = swarmIdFor(blob);
     sink.swarms.hashes({ type: 'hashes', swarm, first: 0, hashes: blob.hashes.subarray(0, 32).toString('base64') });
@@ -80,18 +80,18 @@ describe('fetching a blob', () => {
   it('that the tracker refuses fails with the tracker’s words, and may be tried again', async () => {
     const kit = await testSwarms();
     const blob = blobOf(PIECE);
-    const fetch = kit.swarms.fetch(blob.digest, 'j');
+    const fetch = kit.swarms.fetch(blob.digest, { jobId: 'j' });
     const error = { code: 'FORBIDDEN_BLOB', text: 'no job of this host names it', retryable: false };
     kit.swarms.joinRefused({ type: 'joinRefused', request: kit.saidOf('join')[0]!.request, error });
     await expect(fetch).rejects.toMatchObject({ code: 'FORBIDDEN_BLOB', message: error.text, retryable: false });
-    void kit.swarms.fetch(blob.digest, 'j').catch(() => {});
+    void kit.swarms.fetch(blob.digest, { jobId: 'j' }).catch(() => {});
     expect(kit.saidOf('join')).toHaveLength(2);
   });
 
   it('whose file cannot be made fails, and only it', async () => {
     const kit = await testSwarms();
     const [huge, small] = [{ ...blobOf(1), size: 2 ** 52, pieceLength: 2 ** 40 }, blobOf(PIECE)];
-    const fetches = [kit.swarms.fetch(huge.digest, 'j'), kit.swarms.fetch(small.digest, 'j')];
+    const fetches = [kit.swarms.fetch(huge.digest, { jobId: 'j' }), kit.swarms.fetch(small.digest, { jobId: 'j' })];
     await kit.joined(huge);
     await expect(fetches[0]).rejects.toMatchObject({ code: 'DISK_FULL' });
     await kit.joined(small);
@@ -108,11 +108,11 @@ describe('fetching a blob', () => {
     const blob = blobOf(4 * PIECE);
     await holding(source, blob);
     const answer = { neighbours: [source.host.neighbour] };
-    const fetch = sink.swarms.fetch(blob.digest, 'j');
+    const fetch = sink.swarms.fetch(blob.digest, { jobId: 'j' });
     await sink.joined(blob, answer);
     await expect(fetch).rejects.toMatchObject({ code: 'DISK_FULL' });
     full = false;
-    const again = sink.swarms.fetch(blob.digest, 'j');
+    const again = sink.swarms.fetch(blob.digest, { jobId: 'j' });
     await sink.joined(blob, answer);
     await again;
     expect((await contentOf(sink.host.store.get(blob.digest)!)).equals(blob.bytes)).toBe(true);
@@ -129,7 +129,7 @@ describe('an answer that comes twice', () => {
   it('is one swarm with the later ticket', async () => {
     const kit = await testSwarms();
     const blob = blobOf(2 * PIECE);
-    const fetch = kit.swarms.fetch(blob.digest, 'j');
+    const fetch = kit.swarms.fetch(blob.digest, { jobId: 'j' });
     await kit.joined(blob, { role: 'holder' });
     const runner = kit.swarms.runnerOf(blob.digest);
     const before = runner?.ticket();
@@ -145,7 +145,7 @@ describe('an answer that comes twice', () => {
     const [source, sink] = [await testSwarms(), await testSwarms()];
     const blob = blobOf(2 * PIECE);
     await holding(source, blob);
-    const fetch = sink.swarms.fetch(blob.digest, 'j');
+    const fetch = sink.swarms.fetch(blob.digest, { jobId: 'j' });
     await sink.joined(blob, { request: 0, role: 'holder' });
     expect(sink.swarms.runner(swarmIdFor(blob))?.blob.complete).toBe(false);
     await sink.joined(blob, { neighbours: [source.host.neighbour] });
@@ -158,7 +158,7 @@ describe('after a lost session', () => {
     const kit = await testSwarms();
     const [held, open] = [blobOf(2 * PIECE, { mark: 'h' }), blobOf(PIECE, { mark: 'o' })];
     await holding(kit, held);
-    const fetch = kit.swarms.fetch(open.digest, 'j');
+    const fetch = kit.swarms.fetch(open.digest, { jobId: 'j' });
     const [first] = kit.saidOf('join');
     kit.swarms.sayAll();
     expect(kit.saidOf('cached')).toMatchObject([{ blobs: [{ digest: held.digest, pieces: 2, complete: true }] }]);
@@ -174,7 +174,7 @@ describe('after a lost session', () => {
     const [source, sink] = [await testSwarms(), await testSwarms()];
     const blob = blobOf(8 * PIECE);
     await holding(source, blob);
-    const fetch = sink.swarms.fetch(blob.digest, 'j');
+    const fetch = sink.swarms.fetch(blob.digest, { jobId: 'j' });
     await sink.joined(blob, { neighbours: [source.host.neighbour] });
     await fetch;
     sink.said.length = 0;
@@ -197,7 +197,7 @@ describe('progress', () => {
   it('is told when it changed, and not again', async () => {
     const kit = await testSwarms();
     const blob = blobOf(3 * PIECE);
-    void kit.swarms.fetch(blob.digest, 'j').catch(() => {});
+    void kit.swarms.fetch(blob.digest, { jobId: 'j' }).catch(() => {});
     await kit.joined(blob);
     await arrive(kit, blob, [1]);
     kit.swarms.reportHave();
@@ -211,7 +211,7 @@ describe('a retracted blob', () => {
     const [source, kit] = [await testSwarms(), await testSwarms()];
     const blob = blobOf(3 * PIECE);
     await holding(source, blob);
-    const fetch = kit.swarms.fetch(blob.digest, 'j');
+    const fetch = kit.swarms.fetch(blob.digest, { jobId: 'j' });
     await kit.joined(blob, { hashes: blob.hashes.subarray(0, 64), neighbours: [source.host.neighbour] });
     await until('two pieces', () => kit.host.store.get(blob.digest)?.held.count === 2);
     const { path } = kit.host.store.get(blob.digest)!;
@@ -230,11 +230,11 @@ describe('a retracted blob', () => {
   it('may be fetched again', async () => {
     const kit = await testSwarms();
     const blob = blobOf(PIECE);
-    void kit.swarms.fetch(blob.digest, 'j').catch(() => {});
+    void kit.swarms.fetch(blob.digest, { jobId: 'j' }).catch(() => {});
     await kit.joined(blob);
     await arrive(kit, blob);
     await kit.swarms.retract({ type: 'retract', swarm: swarmIdFor(blob), digest: blob.digest, error: WRONG });
-    const fetch = kit.swarms.fetch(blob.digest, 'j');
+    const fetch = kit.swarms.fetch(blob.digest, { jobId: 'j' });
     await kit.joined(blob);
     await arrive(kit, blob);
     await fetch;
@@ -246,8 +246,8 @@ describe('a fetch nobody waits for any more', () => {
     const kit = await testSwarms();
     const blob = blobOf(PIECE);
     const abort = new AbortController();
-    const given = kit.swarms.fetch(blob.digest, 'j1', abort.signal);
-    const kept = kit.swarms.fetch(blob.digest, 'j2');
+    const given = kit.swarms.fetch(blob.digest, { jobId: 'j1' }, abort.signal);
+    const kept = kit.swarms.fetch(blob.digest, { jobId: 'j2' });
     abort.abort(new Error('closed'));
     await expect(given).rejects.toThrow('closed');
     await kit.joined(blob);
@@ -260,7 +260,7 @@ describe('a fetch nobody waits for any more', () => {
     const blob = blobOf(20 * PIECE);
     await holding(source, blob);
     const abort = new AbortController();
-    const fetch = sink.swarms.fetch(blob.digest, 'j', abort.signal);
+    const fetch = sink.swarms.fetch(blob.digest, { jobId: 'j' }, abort.signal);
     await sink.joined(blob, { neighbours: [source.host.neighbour] });
     await until('two pieces', () => (sink.host.store.get(blob.digest)?.held.count ?? 0) >= 2);
     abort.abort(new Error('closed'));
@@ -269,7 +269,7 @@ describe('a fetch nobody waits for any more', () => {
     expect(sink.host.store.get(blob.digest)?.complete).toBe(false);
     sink.swarms.sayAll();
     expect(sink.saidOf('join')).toHaveLength(1);
-    const again = sink.swarms.fetch(blob.digest, 'j2');
+    const again = sink.swarms.fetch(blob.digest, { jobId: 'j2' });
     await sink.joined(blob, { neighbours: [source.host.neighbour] });
     await again;
   });
@@ -277,7 +277,7 @@ describe('a fetch nobody waits for any more', () => {
 
 it('stopping ends every fetch', async () => {
   const kit = await testSwarms();
-  const fetch = kit.swarms.fetch(blobOf(1).digest, 'j');
+  const fetch = kit.swarms.fetch(blobOf(1).digest, { jobId: 'j' });
   kit.swarms.stop();
   await expect(fetch).rejects.toMatchObject({ code: 'ABORTED' });
 });

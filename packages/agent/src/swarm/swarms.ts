@@ -4,6 +4,7 @@
  * there or lost for whoever waits for it; the moving of bytes is the runner's.
  */
 import { type Digest, parseDigest } from '@shoal/oci';
+import { CLASSES, type TrafficClass } from '@shoal/swarm';
 import {
   type AgentMessage,
   type AgentMessageOf,
@@ -28,10 +29,17 @@ export interface SwarmsOptions {
   onComplete(blob: BlobFile): void;
 }
 
+/** Who waits for a blob. */
+export interface Waiter {
+  jobId: string;
+  /** The most urgent of all that wait is the swarm's. Default: `prewarm`. */
+  class?: TrafficClass;
+}
+
 interface Fetch {
   digest: Digest;
-  /** Jobs that wait for it, one entry a waiter: the first one's right is shown to the tracker. */
-  jobIds: string[];
+  /** All that wait for it: the first one's right is shown to the tracker. */
+  waiters: Waiter[];
   request: number;
   promise: Promise<void>;
   resolve(): void;
@@ -65,11 +73,12 @@ export class Swarms {
    * Resolves when the whole blob is verified on disk. Concurrent calls share one fetch, which goes on
    * until the last of them has aborted; what is on disk then stays.
    */
-  async fetch(digest: Digest, jobId: string, signal?: AbortSignal): Promise<void> {
+  async fetch(digest: Digest, waiter: Waiter, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.#options.store.get(digest)?.complete) return;
     const fetch = this.#fetches.get(digest) ?? createFetch(digest);
-    fetch.jobIds.push(jobId);
+    fetch.waiters.push(waiter);
+    this.runnerOf(digest)?.setClass(classOf(fetch));
     if (!this.#fetches.has(digest)) {
       this.#fetches.set(digest, fetch);
       this.#join(fetch);
@@ -79,7 +88,7 @@ export class Swarms {
       await Promise.race([fetch.promise, aborted.promise]);
     } finally {
       aborted.forget();
-      if (signal?.aborted) this.#unwant(fetch, jobId);
+      if (signal?.aborted) this.#unwant(fetch, waiter);
     }
   }
 
@@ -110,7 +119,9 @@ export class Swarms {
       const runner = await this.#open(message, this.#options.isSeeder() ? 'seeder' : 'agent');
       this.#options.onNeighbours(message.neighbours);
       this.#reportHave(runner);
-      if (message.request === 0 || !this.#fetches.has(digest)) return;
+      const fetch = this.#fetches.get(digest);
+      if (message.request === 0 || fetch === undefined) return;
+      runner.setClass(classOf(fetch));
       if (runner.blob.complete) this.#completed(runner);
       else runner.want(message.neighbours);
     } catch (error) {
@@ -243,16 +254,18 @@ export class Swarms {
 
   #join(fetch: Fetch): void {
     fetch.request = ++this.#requests;
-    const [jobId = ''] = fetch.jobIds;
-    this.#options.send({ type: 'join', request: fetch.request, digest: fetch.digest, jobId });
+    const [first] = fetch.waiters;
+    const { request, digest } = fetch;
+    this.#options.send({ type: 'join', request, digest, jobId: first?.jobId ?? '' });
   }
 
   /** When nobody waits any more this host is no leecher: it leaves, and says what it can serve. */
-  #unwant(fetch: Fetch, jobId: string): void {
-    fetch.jobIds.splice(fetch.jobIds.indexOf(jobId), 1);
-    if (fetch.jobIds.length > 0 || this.#fetches.get(fetch.digest) !== fetch) return;
-    this.#fetches.delete(fetch.digest);
+  #unwant(fetch: Fetch, waiter: Waiter): void {
+    fetch.waiters.splice(fetch.waiters.indexOf(waiter), 1);
+    if (this.#fetches.get(fetch.digest) !== fetch) return;
     const runner = this.runnerOf(fetch.digest);
+    if (fetch.waiters.length > 0) return runner?.setClass(classOf(fetch));
+    this.#fetches.delete(fetch.digest);
     if (runner === undefined) return;
     runner.rest();
     this.#options.send({ type: 'leave', swarm: runner.swarmId });
@@ -282,6 +295,11 @@ function claimOf({ digest, size, held, complete }: BlobFile): AgentMessageOf<'ca
   return { digest, size, pieces: held.count, complete };
 }
 
+/** A pre-warm under way becomes a pull's when a person waits for the blob, too. */
+function classOf({ waiters }: Fetch): TrafficClass {
+  return CLASSES.find((wanted) => waiters.some((waiter) => (waiter.class ?? 'prewarm') === wanted)) ?? 'prewarm';
+}
+
 /** Rejects with the signal's reason; `forget` leaves no listener behind. */
 function waitForAbort(signal: AbortSignal | undefined): { promise: Promise<never>; forget(): void } {
   let onAbort = (): void => {};
@@ -293,7 +311,7 @@ function waitForAbort(signal: AbortSignal | undefined): { promise: Promise<never
 }
 
 function createFetch(digest: Digest): Fetch {
-  const fetch = { digest, jobIds: [] as string[], request: 0 } as unknown as Fetch;
+  const fetch = { digest, waiters: [] as Waiter[], request: 0 } as unknown as Fetch;
   fetch.promise = new Promise((resolve, reject) => Object.assign(fetch, { resolve, reject }));
   fetch.promise.catch(() => {}); // whoever waits gets it; a fetch nobody waits for any more is no crash
   return fetch;
