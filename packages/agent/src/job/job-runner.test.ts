@@ -85,13 +85,37 @@ describe('an image of a job', () => {
     expect(kit.saidOf('join')).toEqual([]);
   });
 
-  it('with more layers than are fetched at once gets them all, four at a time', async () => {
+  it('with more layers than are fetched at once gets them all, small ones 32 at a time', async () => {
     const kit = await testJobs();
-    const layers = Array.from({ length: 13 }, (_, index) => blobOf(10 + index, { mark: `${index}` }));
+    const layers = Array.from({ length: 40 }, (_, index) => blobOf(10 + index, { mark: `${index}` }));
     kit.start('j', imageOf(layers));
-    await until('the joins', () => kit.saidOf('join').length === 4);
+    await until('the joins', () => kit.saidOf('join').length === 32);
     await deliver(kit, ...layers);
     await kit.reached('j', 'ready');
+  });
+});
+
+describe('a pull', () => {
+  const layers = (mark: string) =>
+    Array.from({ length: 40 }, (_, index) => blobOf(10 + index, { mark: `${mark}${index}` }));
+
+  it('does not wait for the blobs of a pre-warm', async () => {
+    const kit = await testJobs();
+    kit.start('warm', imageOf(layers('w')));
+    kit.pull('p', imageOf([BASE], { mark: 'p' }));
+    await deliver(kit, BASE);
+    await kit.reached('p', 'ready');
+    expect(kit.report('warm')).toEqual([]);
+  });
+
+  it('has the class of its job in the swarm', async () => {
+    const kit = await testJobs();
+    kit.start('warm', imageOf([BASE]));
+    await until('the join', () => joinsOf(kit, BASE).length > 0);
+    await kit.joined(BASE);
+    expect(kit.swarms.runnerOf(BASE.digest)?.trafficClass).toBe('prewarm');
+    kit.pull('p', imageOf([BASE], { mark: 'p' }));
+    await until('the class', () => kit.swarms.runnerOf(BASE.digest)?.trafficClass === 'pull');
   });
 });
 
@@ -245,9 +269,9 @@ describe('a job that is sent again', () => {
 describe('a job that is closed', () => {
   it('stops fetching, is reported no more and starts no blob that was waiting', async () => {
     const kit = await testJobs();
-    const layers = Array.from({ length: 9 }, (_, index) => blobOf(10 + index, { mark: `${index}` }));
+    const layers = Array.from({ length: 40 }, (_, index) => blobOf(10 + index, { mark: `${index}` }));
     kit.start('j', imageOf(layers));
-    await until('the joins', () => kit.saidOf('join').length === 4);
+    await until('the joins', () => kit.saidOf('join').length === 32);
     kit.jobs.closed({ type: 'jobClosed', jobId: 'j', reason: 'cancelled' });
     kit.said.length = 0;
     kit.jobs.report();

@@ -1,12 +1,11 @@
 /**
  * Carries out the jobs the tracker sends: for each image fetches what this host lacks and hands it
  * over, and reports how far it is. A job that is sent again goes on where it is. Decides the order
- * of images (one load at a time) and how many blobs are fetched at once.
+ * of images (one load at a time, pulls first) and how many blobs are fetched at once.
  */
 
-import { parseDigest } from '@shoal/oci';
+import { type Descriptor, parseDigest } from '@shoal/oci';
 import type { AgentMessage, ImageReport, JobClass, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
-import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { EngineError, type ReadBlob } from '../engine/index.ts';
 import { AgentError, toSessionError } from '../errors.ts';
@@ -14,6 +13,7 @@ import type { BlobStore } from '../store/blob-store.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 import type { ImageExit } from './image-exit.ts';
 import { type ParsedImage, parseJobImage } from './job-image.ts';
+import { Turns } from './turns.ts';
 
 export interface JobRunnerOptions {
   swarms: Swarms;
@@ -37,14 +37,21 @@ interface ImageRun {
   wanted: { image: ParsedImage; before: Map<string, Map<string, number>> } | undefined;
 }
 
-const BLOBS_AT_ONCE = 4;
+/**
+ * Blobs fetched at once: each costs memory for the pieces it receives, at most 64 MiB (as the core
+ * has it) or its size. So four of 8 GB, and the 40 layers of 2 MB of an image in two rounds: small
+ * ones take round trips, not bandwidth.
+ */
+const BLOBS = { most: 32, mostBytes: 256 * 1024 * 1024 };
+const BLOB_MEMORY_BYTES = 64 * 1024 * 1024;
 const TOP_FEEDERS = 8;
 
 export class JobRunner {
   readonly #options: JobRunnerOptions;
   readonly #jobs = new Map<string, Job>();
-  readonly #blobs = pLimit(BLOBS_AT_ONCE);
-  readonly #exits = pLimit(1);
+  /** A pull does not wait for the blobs of a pre-warm, whatever they take. */
+  readonly #blobs = { pull: new Turns(BLOBS), prewarm: new Turns(BLOBS) };
+  readonly #exits = new Turns({ most: 1 });
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -97,7 +104,7 @@ export class JobRunner {
       const image = parseJobImage(jobImage);
       run.report.imageBytes = image.imageBytes;
       await this.#fetch(job, run, image);
-      await this.#exits(() => this.#handOver(run, image, signal));
+      await this.#exits.run(job, () => this.#handOver(run, image, signal));
       run.report.state = 'ready';
       logger.info({ event: 'image ready', reference: image.text, jobId: job.id, exit: run.report.exit }, 'image ready');
     } catch (error) {
@@ -131,7 +138,12 @@ export class JobRunner {
     run.wanted = { image: { ...image, layers: missing }, before };
     const { signal } = job.abort;
     const waiter = { jobId: job.id, class: job.class };
-    await Promise.all(missing.map(({ digest }) => this.#blobs(() => swarms.fetch(digest, waiter, signal))));
+    const turns = this.#blobs[job.class];
+    const fetch = ({ digest, size }: Descriptor) =>
+      turns.run({ class: job.class, bytes: Math.min(size, BLOB_MEMORY_BYTES) }, () =>
+        swarms.fetch(digest, waiter, signal),
+      );
+    await Promise.all(missing.map(fetch));
   }
 
   async #handOver(run: ImageRun, image: ParsedImage, signal: AbortSignal): Promise<void> {

@@ -76,6 +76,8 @@ export interface TestJobs extends TestSwarms {
   jobs: JobRunner;
   exit: TwinExit;
   start(jobId: string, ...images: TestImage[]): void;
+  /** The same, and a person waits. */
+  pull(jobId: string, ...images: TestImage[]): void;
   /** The job's latest report. */
   report(jobId: string): ImageReport[];
   reached(jobId: string, ...states: ImageReport['state'][]): Promise<ImageReport[]>;
@@ -92,6 +94,7 @@ export async function testJobs(): Promise<TestJobs> {
   const self: TestJobs = {
     ...{ ...kit, jobs, exit },
     start: (jobId, ...images) => jobs.start(jobMessage(jobId, images)),
+    pull: (jobId, ...images) => jobs.start({ ...jobMessage(jobId, images), class: 'pull' }),
     report: (jobId) => kit.saidOf('report').findLast((report) => report.jobId === jobId)?.images ?? [],
     reached: async (jobId, ...states) => {
       await until(`${jobId}: ${states}`, () => String(self.report(jobId).map(({ state }) => state)) === String(states));
