@@ -29,6 +29,9 @@ export function foreignPeerId(host: string): string {
 /** The swarm's side of its connections. */
 export interface LinkHandler extends SwarmCredentials {
   readonly pieceCount: number;
+  readonly trafficClass?: TrafficClass;
+  /** Links it waits for are still needed. */
+  readonly wantsLinks?: boolean;
   onOpen(connection: PeerConnection): void;
   onEvent(connection: PeerConnection, event: WireEvent): void;
   /** Where the rest of the block that is coming in belongs; undefined when nobody waits for it. */
@@ -43,6 +46,8 @@ export interface ConnectionOptions extends Omit<AdmissionOptions, 'findSwarm'> {
   findHandler(swarmId: string): LinkHandler | undefined;
   /** The swarm of a foreign client's info hash, if that host may have it. */
   findForeign(infoHash: string, remoteHost: string): LinkHandler | undefined;
+  /** False: the agent has connections enough. */
+  hasRoom(connection: PeerConnection, handler: LinkHandler): boolean;
   /** Also called when the peer was never admitted. */
   onEnd(connection: PeerConnection, reason: string): void;
 }
@@ -126,6 +131,11 @@ export class PeerConnection {
     if (this.#target === undefined) return this.#received(buffer.subarray(0, bytes));
     const { last } = this.#decoder.passed(bytes);
     this.#handler?.onBlockBytes(this, bytes, last);
+  }
+
+  /** Its swarm, once that is known. */
+  get handler(): LinkHandler | undefined {
+    return this.#handler;
   }
 
   /** The address of the other side; IPv4 as such, however the socket was opened. */
@@ -237,7 +247,9 @@ export class PeerConnection {
 
   #admitted(peer: AdmittedPeer): void {
     clearTimeout(this.#timer);
+    const handler = this.#handler;
+    if (handler === undefined || !this.#options.hasRoom(this, handler)) return this.close('no room for another peer');
     this.peer = peer;
-    this.#handler?.onOpen(this);
+    handler.onOpen(this);
   }
 }

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { until } from '../wait.testkit.ts';
 import { newIdentity, SWARM, TRACKER_KEY, ticketFor } from './peer.testkit.ts';
 import type { LinkHandler } from './peer-connection.ts';
-import { openPeerPort, type PeerPort } from './peer-port.ts';
+import { openPeerPort, type PeerPort, type PeerPortOptions } from './peer-port.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -24,12 +24,15 @@ function handlerFor(identity = newIdentity()): LinkHandler & { events: string[] 
   };
 }
 
-async function portOf(identity = newIdentity(), handler = handlerFor(identity), port = 0) {
+async function portOf(options: Partial<PeerPortOptions> = {}) {
+  const { identity = newIdentity() } = options;
+  const handler = handlerFor(identity);
   const findHandler = (swarmId: string) => (swarmId === SWARM ? handler : undefined);
   const peers = await openPeerPort({
-    ...{ host: '127.0.0.1', port, identity, logger, findHandler },
+    ...{ host: '127.0.0.1', port: 0, identity, logger, findHandler },
     findForeign: () => undefined,
     version: '1',
+    ...options,
   });
   onTestFinished(() => peers.close());
   return { peers, identity, handler, neighbour: neighbourOf(identity.peerId, peers.port) };
@@ -155,7 +158,7 @@ describe('a dial', () => {
 describe('the port', () => {
   it('that is taken is PORT_IN_USE and names the setting', async () => {
     const { peers } = await portOf();
-    const second = portOf(newIdentity(), undefined, peers.port);
+    const second = portOf({ port: peers.port });
     await expect(second).rejects.toMatchObject({ code: 'PORT_IN_USE', message: expect.stringContaining('peer.port') });
   });
 
@@ -169,5 +172,27 @@ describe('the port', () => {
     await a.peers.close();
     expect([a.peers.connectionCount, a.handler.events.at(-1)]).toEqual([0, 'closed']);
     await until('the other side to notice', () => b.handler.events.at(-1) === 'closed');
+  });
+});
+
+describe('connections over all swarms', () => {
+  it('that are dialled wait for one to end when there are enough', async () => {
+    const a = await portOf({ most: { dialled: 1, accepted: 1 } });
+    const [b, c] = [await portOf(), await portOf()];
+    for (const { neighbour } of [b, c]) a.peers.dial(neighbour, a.handler, () => {});
+    await until('the first', () => a.handler.events.length === 1);
+    expect([a.peers.connectionCount, c.peers.connectionCount]).toEqual([1, 0]);
+    await b.peers.close();
+    await until('the second', () => a.handler.events.includes(`open ${c.identity.peerId}`));
+  });
+
+  it('that are accepted are closed when there are enough', async () => {
+    const a = await portOf({ most: { dialled: 1, accepted: 1 } });
+    const [b, c] = [await portOf(), await portOf()];
+    b.peers.dial(a.neighbour, b.handler, () => {});
+    await until('the first', () => a.handler.events.length === 1);
+    c.peers.dial(a.neighbour, c.handler, () => {});
+    await ended(a.peers, 'no room for another peer');
+    expect(a.handler.events).toEqual([`open ${b.identity.peerId}`]);
   });
 });

@@ -108,6 +108,10 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     return this.#class;
   }
 
+  get wantsLinks(): boolean {
+    return this.#wanted && !this.#swarm.held.complete;
+  }
+
   setClass(trafficClass: TrafficClass): void {
     if (this.#class === trafficClass) return;
     this.#class = trafficClass;
