@@ -60,6 +60,8 @@ export class World {
   readonly origin: Origin;
   finished = 0;
   readonly #uploads: Uploads;
+  /** What each host does when it looks whether it may ask for more, by its index: one task, scheduled again and again. */
+  readonly #looks: (() => void)[] = [];
   #links = 0;
 
   constructor(settings: Settings) {
@@ -171,6 +173,7 @@ export class World {
       diskBytesPerSecond,
     };
     const host = createHost({ index, ...facts, ...rates }, { size: sizeBytes, pieceLength }, this.#fork());
+    this.#looks.push(() => this.#lookDownload(host));
     if (host.poison) this.finished++;
     return host;
   }
@@ -264,7 +267,7 @@ export class World {
       case 'cancel':
         return this.#later(() => other.uploads.cancel(wire, effect));
       case 'reject':
-        return this.#deliver(wire, other, { ...effect, type: 'blockRejected' });
+        return this.#deliver(wire, other, rejection(wire, effect));
       case 'announceSet': {
         const pieces = new PieceSet(effect.pieces.length, effect.pieces.bits);
         return this.#deliver(wire, other, { type: 'peerHolds', link: wire.link, pieces });
@@ -274,11 +277,11 @@ export class World {
     }
   }
 
-  #serve(host: SimHost, wire: Wire, { piece, offset, length, remote }: Block & { remote?: boolean }): void {
-    const block = { piece, offset, length };
+  #serve(host: SimHost, wire: Wire, block: Block & { remote?: boolean }): void {
+    const { remote } = block;
     const room = { mostTurns: turnsWaiting(remote), remote, now: this.time.now };
     if (host.uploads.add(wire, block, room) !== 'busy') return this.#uploads.pump(host);
-    this.#deliver(wire, wire.from, { type: 'blockRejected', link: wire.link, ...block });
+    this.#deliver(wire, wire.from, rejection(wire, block));
   }
 
   #dial(host: SimHost, peerId: string): void {
@@ -324,13 +327,15 @@ export class World {
   }
 
   #pumpAt(host: SimHost, atMs: number): void {
-    if (host.role === 'seeder' || host.pumpAt <= atMs) return;
+    if (host.pumpAt <= atMs || host.role === 'seeder' || host.completeAt !== undefined) return;
     host.pumpAt = atMs;
-    this.time.at(atMs, () => {
-      if (host.pumpAt !== atMs) return; // an earlier look came in between
-      host.pumpAt = Number.POSITIVE_INFINITY;
-      this.#pumpDownload(host);
-    });
+    this.time.at(atMs, this.#looks[host.index] as () => void);
+  }
+
+  #lookDownload(host: SimHost): void {
+    if (host.pumpAt !== this.time.now) return; // an earlier look came in between
+    host.pumpAt = Number.POSITIVE_INFINITY;
+    this.#pumpDownload(host);
   }
 
   #pumpDownload(host: SimHost): void {
@@ -361,7 +366,8 @@ export class World {
       return;
     }
     if (sender.poison) receiver.spoilt.add(block.piece);
-    this.#tell(receiver, { type: 'blockReceived', link: wire.link, ...block });
+    const { piece, offset, length } = block;
+    this.#tell(receiver, { type: 'blockReceived', link: wire.link, piece, offset, length });
   }
 
   /** Looks every 100 ms whether something is due, as agents do. */
@@ -380,6 +386,10 @@ export class World {
 /** As the tracker tells it: nothing is remote to a host without a zone. */
 function isRemote(host: SimHost, peer: SimHost): boolean {
   return host.zone !== undefined && host.zone !== peer.zone;
+}
+
+function rejection({ link }: Wire, { piece, offset, length }: Block): SwarmEvent {
+  return { type: 'blockRejected', link, piece, offset, length };
 }
 
 function otherEnd(wire: Wire, host: SimHost): SimHost {

@@ -107,8 +107,9 @@ export class Downloads {
           continue;
         }
         noteAsked(link, block, now);
-        effects.push({ type: 'request', link: link.link, ...block });
-        left -= block.length;
+        const { piece, offset, length } = block;
+        effects.push({ type: 'request', link: link.link, piece, offset, length });
+        left -= length;
         asked = true;
       }
     }
@@ -166,11 +167,12 @@ export class Downloads {
     if (active === undefined || index === undefined || active.received[index] !== false) return [];
     const others = noteBlock(active, index, link.link);
     active.authors.add(link.peer);
-    const effects: SwarmEffect[] = others.map((other) => ({ type: 'cancel', link: other, ...block }));
+    const { piece, offset, length } = block;
+    const effects: SwarmEffect[] = others.map((other) => ({ type: 'cancel', link: other, piece, offset, length }));
     for (const other of others) forgiveAsked(this.#links.get(other) as Link, block);
     if (active.receivedCount === active.received.length) {
       active.verifying = true;
-      effects.push({ type: 'verify', piece: block.piece });
+      effects.push({ type: 'verify', piece });
     }
     return effects;
   }

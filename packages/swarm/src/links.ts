@@ -72,9 +72,10 @@ export function blockKey(block: Block): number {
 
 export function noteAsked(link: Link, block: Block, now: number): void {
   if (link.asked.size === 0) link.lastBlockAt = now;
+  const { piece, offset, length } = block;
   const key = blockKey(block);
-  if (!link.asked.has(key)) link.askedBytes += block.length;
-  link.asked.set(key, { ...block, askedAt: now });
+  if (!link.asked.has(key)) link.askedBytes += length;
+  link.asked.set(key, { piece, offset, length, askedAt: now });
 }
 
 /** False when the link had not asked for it (any more). */

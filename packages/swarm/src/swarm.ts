@@ -94,11 +94,11 @@ export class Swarm {
   #onLink(link: Link, event: LinkEvent, now: number): readonly SwarmEffect[] {
     switch (event.type) {
       case 'blockReceived':
-        return this.#downloads.received(link, pick(event), now);
+        return this.#downloads.received(link, event, now);
       case 'blockRequested':
-        return this.#blockRequested(link, pick(event), now);
+        return this.#blockRequested(link, event, now);
       case 'blockRejected':
-        return this.#downloads.rejected(link, pick(event), now) ? [{ type: 'refund', bytes: event.length }] : NOTHING;
+        return this.#downloads.rejected(link, event, now) ? [{ type: 'refund', bytes: event.length }] : NOTHING;
       case 'choked':
         return this.#choked(link, event.choked);
       case 'maxRequests':
@@ -226,17 +226,15 @@ export class Swarm {
       .map((link) => close(link, blocked ? 'blocked' : 'bad piece'));
   }
 
-  #blockRequested(link: Link, block: Block, now: number): SwarmEffect[] {
+  #blockRequested(link: Link, { piece, offset, length }: Block, now: number): SwarmEffect[] {
     if (!link.canServe) return [close(link, 'not a downloader')];
     this.#revealer?.noteRequest(link.link, now);
     const { size, pieceLength } = this.#options;
-    const inRange =
-      block.piece < this.held.length &&
-      block.length > 0 &&
-      block.offset + block.length <= pieceSize(block.piece, size, pieceLength);
+    const inRange = piece < this.held.length && length > 0 && offset + length <= pieceSize(piece, size, pieceLength);
     if (!inRange) return [close(link, 'request out of range')];
-    if (!this.held.has(block.piece)) return [{ type: 'reject', link: link.link, ...block }];
-    return [{ type: 'serve', link: link.link, remote: link.remote || this.#revealer !== undefined, ...block }];
+    if (!this.held.has(piece)) return [{ type: 'reject', link: link.link, piece, offset, length }];
+    const remote = link.remote || this.#revealer !== undefined;
+    return [{ type: 'serve', link: link.link, remote, piece, offset, length }];
   }
 
   #wake(now: number): SwarmEffect[] {
