@@ -62,7 +62,8 @@ export class World {
   readonly #uploads: Uploads;
   /** What each host does when it looks whether it may ask for more, by its index: one task, scheduled again and again. */
   readonly #looks: (() => void)[] = [];
-  #links = 0;
+  /** Open ones, by their link: found much quicker here than among their host's. */
+  readonly #wires: (Wire | undefined)[] = [undefined];
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -132,6 +133,7 @@ export class World {
   cut(wire: Wire): void {
     if (!wire.open) return;
     wire.open = false;
+    this.#wires[wire.link] = undefined;
     for (const end of [wire.from, wire.to]) {
       end.wires.delete(wire.link);
       end.uploads.remove(wire);
@@ -203,7 +205,7 @@ export class World {
     let announced: Wire[] | undefined;
     for (const effect of effects) {
       if (effect.type === 'announce') {
-        const wire = host.wires.get(effect.link);
+        const wire = this.#wires[effect.link];
         if (wire === undefined) continue;
         if (host.role === 'seeder') {
           this.#deliver(wire, otherEnd(wire, host), { type: 'peerHas', link: wire.link, piece: effect.piece });
@@ -254,7 +256,7 @@ export class World {
   }
 
   #onWire(host: SimHost, effect: Extract<SwarmEffect, { link: LinkId }>): void {
-    const wire = host.wires.get(effect.link);
+    const wire = this.#wires[effect.link];
     if (wire === undefined) return;
     const other = otherEnd(wire, host);
     switch (effect.type) {
@@ -290,8 +292,9 @@ export class World {
     this.time.after(4 * this.settings.latencyMs, () => {
       if (!host.alive) return;
       if (!peer.alive || !this.reachable(host, peer)) return this.feed(host, { type: 'dialFailed', peer: peerId });
-      const wire = { link: ++this.#links, from: host, to: peer, inFlightBytes: 0, open: true };
+      const wire = { link: this.#wires.length, from: host, to: peer, inFlightBytes: 0, open: true };
       const { blockBytes } = this.settings;
+      this.#wires.push(wire);
       host.wires.set(wire.link, wire);
       peer.wires.set(wire.link, wire);
       const shared = { type: 'connected', link: wire.link, blockBytes, choked: false } as const;
@@ -375,8 +378,7 @@ export class World {
     this.time.after(WAKE_MS, () => {
       host.looking = host.alive;
       if (!host.alive) return;
-      const due = host.paused ? undefined : host.swarm.nextWakeup();
-      if (due !== undefined && due <= this.time.now) this.feed(host, { type: 'wake' });
+      if (!host.paused && host.swarm.isDue(this.time.now)) this.feed(host, { type: 'wake' });
       this.#pumpSoon(host); // some things only need time
       this.#lookLater(host);
     });

@@ -18,22 +18,28 @@ const BLOCK_MS = 5 * 60_000;
 export class Dialer {
   readonly #candidates = new Map<PeerId, Candidate>();
   readonly #badPieces = new Map<PeerId, { count: number; blockedUntil: number }>();
+  /** Candidates that are not busy. */
+  #idle = 0;
 
   /** A neighbour named again has a fresh address: its failures are forgotten, its bad pieces are not. */
   add(peers: readonly PeerId[]): void {
     for (const peer of peers) {
       const known = this.#candidates.get(peer);
-      if (known === undefined) this.#candidates.set(peer, { failures: 0, notBefore: 0, busy: false });
-      else if (!known.busy) known.notBefore = 0;
+      if (known === undefined) {
+        this.#candidates.set(peer, { failures: 0, notBefore: 0, busy: false });
+        this.#idle++;
+      } else if (!known.busy) known.notBefore = 0;
     }
   }
 
   /** Peers to dial now; each is busy until `failed`. */
   due(now: number): PeerId[] {
     const due: PeerId[] = [];
+    if (this.#idle === 0) return due;
     for (const [peer, candidate] of this.#candidates) {
       if (candidate.busy || this.#dueAt(peer, candidate) > now) continue;
       candidate.busy = true;
+      this.#idle--;
       due.push(peer);
     }
     return due;
@@ -48,6 +54,7 @@ export class Dialer {
   failed(peer: PeerId, now: number): void {
     const candidate = this.#candidates.get(peer);
     if (candidate === undefined) return;
+    if (candidate.busy) this.#idle++;
     candidate.busy = false;
     const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** candidate.failures);
     candidate.failures++;
@@ -71,9 +78,11 @@ export class Dialer {
 
   nextDueAt(): number | undefined {
     let next: number | undefined;
+    if (this.#idle === 0) return undefined;
     for (const [peer, candidate] of this.#candidates) {
+      if (candidate.busy) continue;
       const dueAt = this.#dueAt(peer, candidate);
-      if (!candidate.busy && (next === undefined || dueAt < next)) next = dueAt;
+      if (next === undefined || dueAt < next) next = dueAt;
     }
     return next;
   }

@@ -40,7 +40,7 @@ const FOREIGN_PIPELINE_MS = 3000;
 const MAX_PIPELINE_BYTES = 32 * 1024 * 1024;
 const MEASURE_MS = 200;
 /** Without a block for so long a link is given one more chance, then closed. */
-const SILENT_MS = 5000;
+export const SILENT_MS = 5000;
 const SNUBBED_SILENT_MS = 20_000;
 /** Blocks that may still come although they are not awaited any more. */
 const FORGIVEN_KEPT = 4096;

@@ -1,13 +1,13 @@
 /**
- * The swarm state machine of one blob: `handle(event, now)` returns what to do, `nextWakeup()`
- * when to come back. Ties together whom to dial, what to ask (Downloads), what to show (Revealer)
+ * The swarm state machine of one blob: `handle(event, now)` returns what to do, `isDue(now)`
+ * whether to wake it. Ties together whom to dial, what to ask (Downloads), what to show (Revealer)
  * and who misbehaves. Bytes, sockets, files and clocks are the shell's.
  */
 import { Dialer } from './dialer.ts';
 import { Downloads, LATE_MS } from './downloads.ts';
 import type { Block, CloseReason, LinkId, LinkInfo, PeerId, SwarmEffect, SwarmEvent } from './events.ts';
 import { pieceCount, pieceSize } from './geometry.ts';
-import { createLink, isExpected, type Link, silentAt } from './links.ts';
+import { createLink, isExpected, type Link, SILENT_MS, silentAt } from './links.ts';
 import { PieceSet } from './piece-set.ts';
 import { Revealer } from './revealer.ts';
 
@@ -40,8 +40,12 @@ export class Swarm {
   readonly #links = new Map<LinkId, Link>();
   /** The links that may be asked: seeders first, what they show to us they show to nobody else. */
   readonly #sources: Link[] = [];
+  /** The links that are told of our pieces. */
+  readonly #listeners: Link[] = [];
   #completed = false;
   #lookedAt = 0;
+  /** No link counts as silent before. */
+  #silentNotBefore = 0;
 
   constructor(options: SwarmOptions) {
     const pieces = pieceCount(options.size, options.pieceLength);
@@ -117,13 +121,21 @@ export class Swarm {
     return this.#downloads.wants(link, block) ? 'store' : 'drop';
   }
 
-  /** When `wake` is due, in the same clock as `now`; undefined when nothing is pending. */
-  nextWakeup(): number | undefined {
-    let next = this.#revealer?.nextWakeup() ?? Number.POSITIVE_INFINITY;
-    if (!this.#completed) next = Math.min(next, this.#dialer.nextDueAt() ?? next);
+  /** Whether `wake` is due. Cheap: shells ask ten times a second. */
+  isDue(now: number): boolean {
+    if ((this.#revealer?.nextWakeup() ?? now + 1) <= now) return true;
+    if (!this.#completed && (this.#dialer.nextDueAt() ?? now + 1) <= now) return true;
+    if (this.#downloads.inEndgame && this.#lookedAt + LATE_MS <= now) return true;
+    return this.#isSomeoneSilent(now);
+  }
+
+  /** What is asked or comes from now on gives its link at least `SILENT_MS` from now: until then nobody needs a look. */
+  #isSomeoneSilent(now: number): boolean {
+    if (now < this.#silentNotBefore) return false;
+    let next = now + SILENT_MS;
     for (const link of this.#sources) next = Math.min(next, silentAt(link) ?? next);
-    if (this.#downloads.inEndgame) next = Math.min(next, this.#lookedAt + LATE_MS);
-    return next === Number.POSITIVE_INFINITY ? undefined : next;
+    this.#silentNotBefore = next;
+    return next <= now;
   }
 
   #connected(info: LinkInfo, now: number): readonly SwarmEffect[] {
@@ -131,6 +143,7 @@ export class Swarm {
     this.#links.set(link.link, link);
     this.#pair(link);
     if (link.canRequest) this.#sources[link.remoteIsSeeder ? 'unshift' : 'push'](link);
+    if (link.remoteIsSeeder || (link.canServe && this.#revealer === undefined)) this.#listeners.push(link);
     // Who was blocked and comes back by itself has to wait as well; a mere downloader does no harm.
     if (link.canRequest && this.#dialer.isBlocked(link.peer, now)) return [close(link, 'blocked')];
     if (link.canRequest) this.#dialer.connected(link.peer);
@@ -151,8 +164,9 @@ export class Swarm {
     this.#links.delete(linkId);
     if (link.twin !== undefined) link.twin.twin = undefined;
     this.#revealer?.leave(linkId);
+    remove(this.#listeners, link);
     if (link.canRequest) {
-      this.#sources.splice(this.#sources.indexOf(link), 1);
+      remove(this.#sources, link);
       this.#downloads.left(link);
       this.#dialer.failed(link.peer, now);
     }
@@ -195,17 +209,11 @@ export class Swarm {
     const authors = this.#downloads.verified(piece, ok, now);
     if (!ok) return this.#punish(authors, now);
     const effects: SwarmEffect[] = [];
-    for (const link of this.#links.values())
-      if (this.#listens(link, piece)) effects.push({ type: 'announce', link: link.link, piece });
+    for (const link of this.#listeners)
+      if (!knows(link, piece)) effects.push({ type: 'announce', link: link.link, piece });
     if (this.#revealer !== undefined) effects.push(...this.#reveal(now));
     if (this.held.complete && !this.#completed) effects.push(...this.#complete());
     return effects;
-  }
-
-  /** Who has the piece itself need not know that we have it, but for the seeder, which counts what is out. */
-  #listens(link: Link, piece: number): boolean {
-    if (link.remoteIsSeeder) return true;
-    return link.canServe && this.#revealer === undefined && !(link.twin ?? link).have.has(piece);
   }
 
   #complete(): SwarmEffect[] {
@@ -263,6 +271,16 @@ export class Swarm {
   #reveal(now: number): SwarmEffect[] {
     return (this.#revealer?.reveal(now) ?? []).map((reveal) => ({ type: 'announce', ...reveal }));
   }
+}
+
+/** Who has the piece itself need not know that we have it, but for the seeder, which counts what is out. */
+function knows(link: Link, piece: number): boolean {
+  return !link.remoteIsSeeder && (link.twin ?? link).have.has(piece);
+}
+
+function remove(links: Link[], link: Link): void {
+  const at = links.indexOf(link);
+  if (at >= 0) links.splice(at, 1);
 }
 
 function close(link: Link, reason: CloseReason): SwarmEffect {

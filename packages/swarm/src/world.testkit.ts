@@ -110,8 +110,7 @@ export class World {
     const { bytesPerSecond } = this.#options;
     host.tokens = Math.min((bytesPerSecond * 20) / 1000, host.tokens + (bytesPerSecond * TICK_MS) / 1000);
     if (host.tokens > 0) this.#feed(host, { type: 'budget', bytes: host.tokens });
-    const wakeup = host.swarm.nextWakeup();
-    if (wakeup !== undefined && wakeup <= this.now) this.#feed(host, { type: 'wake' });
+    if (host.swarm.isDue(this.now)) this.#feed(host, { type: 'wake' });
   }
 
   #addHost(id: PeerId, role: 'seeder' | 'agent'): void {

@@ -336,8 +336,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 
   #wake(): void {
-    const due = this.#swarm.nextWakeup();
-    if (due === undefined || due > this.#context.now()) return;
+    if (!this.#swarm.isDue(this.#context.now())) return;
     this.#handle({ type: 'wake' });
     this.#context.downloads.poke(this);
   }
