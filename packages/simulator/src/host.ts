@@ -67,29 +67,37 @@ export interface SwarmShape {
 export function createHost(facts: HostFacts, shape: SwarmShape, random: () => number): SimHost {
   const held = new PieceSet(Math.ceil(shape.size / shape.pieceLength));
   if (facts.poison) held.addAll();
+  // What each event looks at stands together: a large fleet waits for memory before all else.
   return {
-    ...facts,
+    alive: true,
+    paused: false,
+    index: facts.index,
     swarm: new Swarm({ ...shape, role: facts.role, held, random }),
+    role: facts.role,
+    tokensAt: 0,
+    pumpAt: Number.POSITIVE_INFINITY,
+    completeAt: undefined,
+    uploading: false,
     uploads: new UploadQueue(),
     bucket: createTokenBucket(facts.downloadBytesPerSecond, 0),
     upload: createPipe(facts.uploadBytesPerSecond),
     download: createPipe(facts.downloadBytesPerSecond),
     disk: createPipe(facts.diskBytesPerSecond),
+    id: facts.id,
+    zone: facts.zone,
+    uploadBytesPerSecond: facts.uploadBytesPerSecond,
+    downloadBytesPerSecond: facts.downloadBytesPerSecond,
+    diskBytesPerSecond: facts.diskBytesPerSecond,
+    poison: facts.poison,
     wires: new Map(),
     spoilt: new Set(),
     backlog: [],
-    alive: true,
-    paused: false,
     joined: false,
-    uploading: false,
-    tokensAt: 0,
-    pumpAt: Number.POSITIVE_INFINITY,
     looking: false,
     receivedBytes: 0,
     wastedBytes: 0,
     badPiecesKept: 0,
     startedAt: 0,
-    completeAt: undefined,
   };
 }
 

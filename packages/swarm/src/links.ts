@@ -45,21 +45,30 @@ const SNUBBED_SILENT_MS = 20_000;
 /** Blocks that may still come although they are not awaited any more. */
 const FORGIVEN_KEPT = 4096;
 
+/** Field by field, those that are looked at most together: a large simulation waits for memory before all else. */
 export function createLink(info: LinkInfo, pieceCount: number, now: number): Link {
   return {
-    ...info,
+    link: info.link,
     have: new PieceSet(pieceCount),
+    canRequest: info.canRequest,
+    remote: info.remote,
+    exhaustedAt: NEVER,
+    choked: info.choked,
+    busyUntil: 0,
+    snubbed: false,
     asked: new Map(),
-    forgiven: new Set(),
-    askedBytes: 0,
+    maxRequests: info.maxRequests,
     bytesPerSecond: 0,
+    askedBytes: 0,
+    blockBytes: info.blockBytes,
+    remoteIsSeeder: info.remoteIsSeeder,
+    twin: undefined,
+    canServe: info.canServe,
+    peer: info.peer,
     lastBlockAt: now,
     measuredFrom: now,
     measuredBytes: 0,
-    twin: undefined,
-    exhaustedAt: NEVER,
-    snubbed: false,
-    busyUntil: 0,
+    forgiven: new Set(),
   };
 }
 

@@ -63,6 +63,8 @@ export class UploadQueue<Requester> {
   /** With the time they came last, in the order they first came: the last free turn is kept for the first of them. */
   readonly #turnedAway = new Map<Requester, { class: TrafficClass; cameAt: number }>();
   readonly #turns: Record<TrafficClass, number> = { pull: 0, prewarm: 0, seed: 0 };
+  /** Those of lines that go before all others of their class. */
+  readonly #remoteTurns: Record<TrafficClass, number> = { pull: 0, prewarm: 0, seed: 0 };
   readonly #shares = new ClassShares();
 
   /** Requesters that wait or were served. */
@@ -140,7 +142,10 @@ export class UploadQueue<Requester> {
   clear(): void {
     this.#lines.clear();
     this.#turnedAway.clear();
-    for (const trafficClass of CLASSES) this.#turns[trafficClass] = 0;
+    for (const trafficClass of CLASSES) {
+      this.#turns[trafficClass] = 0;
+      this.#remoteTurns[trafficClass] = 0;
+    }
   }
 
   /** Blocks for one read and one write: the next of whoever `canTake`, with those that follow in the same piece. */
@@ -159,9 +164,9 @@ export class UploadQueue<Requester> {
 
   #ofClass(trafficClass: TrafficClass, taking: Taking<Requester>): Run<Requester> | undefined {
     if (this.#turns[trafficClass] === 0) return undefined;
-    const next =
-      this.#nextOf({ class: trafficClass, remote: true }, taking) ??
-      this.#nextOf({ class: trafficClass, remote: false }, taking);
+    const remoteNext =
+      this.#remoteTurns[trafficClass] > 0 ? this.#nextOf({ class: trafficClass, remote: true }, taking) : undefined;
+    const next = remoteNext ?? this.#nextOf({ class: trafficClass, remote: false }, taking);
     if (next === undefined) return undefined;
     const bytes = next.run.reduce((sum, { length }) => sum + length, 0);
     this.#shares.served(trafficClass, bytes, (other) => this.#turns[other] > 0);
@@ -174,6 +179,7 @@ export class UploadQueue<Requester> {
   ): Run<Requester> | undefined {
     // Whose turn has ended goes behind those that the loop has still to see.
     for (const [requester, line] of this.#lines) {
+      if (line.turns === 0) continue;
       const [first] = line.blocks;
       if (first === undefined || line.class !== trafficClass || line.remote !== remote) continue;
       if (!canTake(requester)) continue;
@@ -201,6 +207,7 @@ export class UploadQueue<Requester> {
   #count(line: Line, by: number): void {
     line.turns += by;
     this.#turns[line.class] += by;
+    if (line.remote) this.#remoteTurns[line.class] += by;
   }
 }
 
