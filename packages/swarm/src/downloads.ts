@@ -17,7 +17,7 @@ import {
   startPiece,
   unaskedBlock,
 } from './active-pieces.ts';
-import type { Block, LinkId, PeerId, SwarmEffect } from './events.ts';
+import type { Block, Budget, LinkId, PeerId, SwarmEffect } from './events.ts';
 import { pieceSize } from './geometry.ts';
 import { Leases } from './leases.ts';
 import { blockKey, forgetAsked, forgiveAsked, hasRoom, type Link, NEVER, noteAsked, noteReceived } from './links.ts';
@@ -47,6 +47,7 @@ export class Downloads {
   readonly #maxActive: number;
   #verifiable = 0;
   #turn = 0;
+  #mostBlockBytes = Number.POSITIVE_INFINITY;
   /** Counts what may give a link something to ask for again. */
   #version = 0;
 
@@ -91,16 +92,19 @@ export class Downloads {
     this.#version++;
   }
 
-  /** Requests worth at most `budgetBytes`, one block a link and turn, so that links share it evenly. */
-  request(links: readonly Link[], budgetBytes: number, now: number): SwarmEffect[] {
+  /** Requests worth at most the budget, one block a link and turn, so that links share it evenly. */
+  request(links: readonly Link[], budget: Budget, now: number): SwarmEffect[] {
     const effects: SwarmEffect[] = [];
     const inTurn = turns(links, this.#turn++);
-    let left = budgetBytes;
+    this.#mostBlockBytes = budget.blockBytes ?? Number.POSITIVE_INFINITY;
+    let left = budget.bytes;
+    let remoteLeft = budget.remoteBytes ?? Number.POSITIVE_INFINITY;
     for (let asked = true; asked && left > 0; ) {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
         const link = inTurn(index);
         if (link.exhaustedAt === this.#version || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
+        if (link.remote && remoteLeft <= 0) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
           link.exhaustedAt = this.#version;
@@ -110,6 +114,7 @@ export class Downloads {
         const { piece, offset, length } = block;
         effects.push({ type: 'request', link: link.link, piece, offset, length });
         left -= length;
+        if (link.remote) remoteLeft -= length;
         asked = true;
       }
     }
@@ -277,7 +282,7 @@ export class Downloads {
     if (piece === undefined) return undefined;
     this.picker.close(piece);
     const { size, pieceLength } = this.#options;
-    const active = startPiece(piece, pieceSize(piece, size, pieceLength), link.blockBytes);
+    const active = startPiece(piece, pieceSize(piece, size, pieceLength), Math.min(link.blockBytes, this.#mostBlockBytes));
     active.owner = link.link;
     this.#active.set(piece, active);
     return active;

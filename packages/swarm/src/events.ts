@@ -34,6 +34,15 @@ export interface LinkInfo {
   maxRequests?: number;
 }
 
+/** Bytes that may be asked for in one call; unused ones are the shell's again. */
+export interface Budget {
+  bytes: number;
+  /** Of them, from behind the zone's uplink; default: all. */
+  remoteBytes?: number;
+  /** Under a low cap blocks are small: of pieces that are begun from now on. */
+  blockBytes?: number;
+}
+
 export type SwarmEvent =
   /** The tracker knows the hashes of pieces below `count`: these may be asked for. */
   | { type: 'hashesKnown'; count: number }
@@ -53,8 +62,7 @@ export type SwarmEvent =
   | ({ type: 'blockRequested'; link: LinkId } & Block)
   /** The tracker's answer to `askLeases`: `refused` pieces come into the zone through another host. */
   | { type: 'leases'; granted: number[]; refused: number[] }
-  /** Bytes that may be asked for in this call; unused ones are the shell's again. */
-  | { type: 'budget'; bytes: number }
+  | ({ type: 'budget' } & Budget)
   | { type: 'wake' };
 
 export type CloseReason =

@@ -1,4 +1,4 @@
-export type { Block, CloseReason, LinkId, LinkInfo, PeerId, SwarmEffect, SwarmEvent } from './events.ts';
+export type { Block, Budget, CloseReason, LinkId, LinkInfo, PeerId, SwarmEffect, SwarmEvent } from './events.ts';
 export { pieceCount, pieceLengthFor, pieceSize } from './geometry.ts';
 export { createLeaseTable, LEASE_MS, type LeaseAnswer, type LeaseRequest, type LeaseTable } from './lease-table.ts';
 export { createNeighbourGraph, type NeighbourGraph, type NeighbourGraphOptions } from './neighbour-graph.ts';

@@ -85,7 +85,7 @@ export class Swarm {
         this.#downloads.leased(event.granted, event.refused, now);
         return NOTHING;
       case 'budget':
-        return this.#completed ? NOTHING : this.#downloads.request(this.#sources, event.bytes, now);
+        return this.#completed ? NOTHING : this.#downloads.request(this.#sources, event, now);
       case 'wake':
         return this.#wake(now);
       default: {
