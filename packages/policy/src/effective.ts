@@ -84,7 +84,7 @@ function isOfLink({ limit }: Rule): boolean {
   return [limit.download, limit.upload].some((cap) => cap !== undefined && 'ofLink' in cap && cap.ofLink > 0);
 }
 
-function sharedCaps({ name, match, limit }: Rule): SharedCap[] {
+export function sharedCaps({ name, match, limit }: Rule): SharedCap[] {
   if (limit === undefined || limit.per === 'host') return [];
   const { per, ...rates } = limit;
   return Object.entries(rates).flatMap(([key, bytesPerSecond]): SharedCap[] =>

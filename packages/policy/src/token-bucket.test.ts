@@ -23,9 +23,10 @@ describe('token bucket', () => {
     expect(bucket.available(300)).toBeGreaterThan(0);
   });
 
-  it('saves up no more than 20 ms', () => {
+  it('saves up no more than 20 ms, or what it is told', () => {
     const bucket = createTokenBucket(1_000_000, 0);
     expect(bucket.available(60_000)).toBe(20_000);
+    expect(createTokenBucket(1_000_000, 0, { burstMs: 10 }).available(60_000)).toBe(10_000);
   });
 
   it('has no limit at Infinity and nothing at 0', () => {

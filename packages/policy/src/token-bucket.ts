@@ -13,10 +13,16 @@ export interface TokenBucket {
   readonly bytesPerSecond: number;
 }
 
-/** What a bucket may save up: 20 ms of its rate keeps 100 ms windows within 1.1 of the cap. */
-const BURST_MS = 20;
+export interface TokenBucketOptions {
+  /** What it may save up, in ms of its rate. The default keeps 100 ms windows within 1.2 times the cap. */
+  burstMs?: number;
+}
 
-export function createTokenBucket(bytesPerSecond: number, nowMs: number): TokenBucket {
+export function createTokenBucket(
+  bytesPerSecond: number,
+  nowMs: number,
+  { burstMs = 20 }: TokenBucketOptions = {},
+): TokenBucket {
   let rate = bytesPerSecond;
   let tokens = 0;
   let updatedMs = nowMs;
@@ -24,7 +30,7 @@ export function createTokenBucket(bytesPerSecond: number, nowMs: number): TokenB
   const refill = (now: number): void => {
     const elapsedMs = Math.max(0, now - updatedMs);
     updatedMs = Math.max(updatedMs, now);
-    tokens = Math.min((rate * BURST_MS) / 1000, tokens + (rate * elapsedMs) / 1000);
+    tokens = Math.min((rate * burstMs) / 1000, tokens + (rate * elapsedMs) / 1000);
   };
 
   return {
