@@ -28,6 +28,8 @@ export interface LinkInfo {
   remote?: boolean;
   /** Largest block both sides take, bytes. */
   blockBytes: number;
+  /** Asked ahead before the link's rate is known, bytes; default: two blocks. */
+  firstBytes?: number;
   /** A foreign client answers requests only after its unchoke; agents never choke. */
   choked: boolean;
   /** Requests a foreign client keeps waiting: those beyond it may be dropped without a word. Agents keep what is asked. */

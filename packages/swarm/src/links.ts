@@ -125,8 +125,12 @@ export function hasRoom(link: Link): boolean {
   const { asked, maxRequests } = link;
   if (maxRequests !== undefined && asked.size >= maxRequests) return false;
   const aheadMs = maxRequests === undefined ? PIPELINE_MS : FOREIGN_PIPELINE_MS;
-  const target = Math.min(MAX_PIPELINE_BYTES, (link.bytesPerSecond * aheadMs) / 1000);
+  const target = Math.min(MAX_PIPELINE_BYTES, aheadBytes(link, aheadMs));
   return link.askedBytes < Math.max(target, 2 * link.blockBytes);
+}
+
+function aheadBytes({ bytesPerSecond, firstBytes = 0 }: Link, aheadMs: number): number {
+  return bytesPerSecond === 0 ? firstBytes : (bytesPerSecond * aheadMs) / 1000;
 }
 
 /** When an unanswered link counts as silent; undefined while it owes nothing. */

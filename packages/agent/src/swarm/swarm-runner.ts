@@ -50,6 +50,8 @@ export interface ForeignPeer {
 }
 
 const WAKE_MS = 100;
+/** Bytes. A config or a layer of a few files. */
+const SMALL_BLOB_BYTES = 4 * 1024 * 1024;
 /** Requests a foreign client keeps waiting when it does not say: what clients take each other to keep. */
 const MAX_REQUESTS = 250;
 
@@ -226,6 +228,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       remoteIsSeeder: peer.ticketRole === 'seeder' || neighbour?.role === 'seeder',
       remote: neighbour?.remote,
       blockBytes: peer.blockBytes,
+      // All of a small blob in one round trip; what one peer has no room for is asked of another.
+      ...(this.blob.size <= SMALL_BLOB_BYTES && { firstBytes: this.blob.size }),
       choked: false,
     });
   }
@@ -255,11 +259,11 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
         return this.#handle({ type: 'peerHas', link, piece: event.piece });
       case 'bitfield':
         if (!isValidBitfield(event.bits, this.pieceCount)) return connection.close('bad bitfield');
-        return this.#handle({ type: 'peerHolds', link, pieces: new PieceSet(this.pieceCount, event.bits) });
+        return this.#holds(link, new PieceSet(this.pieceCount, event.bits));
       case 'haveAll': {
         const all = new PieceSet(this.pieceCount);
         all.addAll();
-        return this.#handle({ type: 'peerHolds', link, pieces: all });
+        return this.#holds(link, all);
       }
       case 'request':
         if (event.length > (connection.peer?.blockBytes ?? 0)) return connection.close('request longer than agreed');
@@ -281,6 +285,11 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       default:
       // haveNone says nothing new, and hints are not used.
     }
+  }
+
+  #holds(link: number, pieces: PieceSet): void {
+    this.#handle({ type: 'peerHolds', link, pieces });
+    this.#context.downloads.poke(this);
   }
 
   #heardExtended(connection: PeerConnection, event: Extract<WireEvent, { type: 'extended' }>): void {

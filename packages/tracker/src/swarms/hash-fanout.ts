@@ -1,5 +1,6 @@
 /**
- * Sends new piece hashes to the members of a swarm, batched: at once, then at most ten times a second.
+ * Sends new piece hashes to the members of a swarm, batched: at once, then at most ten times a second,
+ * the last ones at once again: a small blob has no more, and would wait for nothing.
  * Each member gets what it has not been sent yet, in order and without gaps.
  */
 import type { TrackerMessageOf } from '../client/session-messages.ts';
@@ -20,6 +21,7 @@ export function createHashFanout(presence: Presence, clock: Clock): HashFanout {
   const throttles = new Map<string, Throttle>();
   return {
     changed(swarm) {
+      if (swarm.known === swarm.pieceCount) return sendNew(swarm, presence);
       let throttle = throttles.get(swarm.id);
       if (!throttle) {
         throttle = createThrottle(clock, FANOUT_INTERVAL_MS, () => sendNew(swarm, presence));
