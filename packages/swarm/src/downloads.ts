@@ -103,8 +103,7 @@ export class Downloads {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
         const link = inTurn(index);
-        if (link.exhaustedAt === this.#version || link.choked || link.busyUntil > now || !hasRoom(link)) continue;
-        if (link.remote && remoteLeft <= 0) continue;
+        if (!this.#mayAsk(link, now) || (link.remote && remoteLeft <= 0)) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
           link.exhaustedAt = this.#version;
@@ -120,6 +119,10 @@ export class Downloads {
     }
     this.#askLeases(links, now, effects);
     return effects;
+  }
+
+  #mayAsk(link: Link, now: number): boolean {
+    return link.exhaustedAt !== this.#version && !link.choked && link.busyUntil <= now && hasRoom(link);
   }
 
   /** Pieces of other zones that nobody here has. */
@@ -282,7 +285,11 @@ export class Downloads {
     if (piece === undefined) return undefined;
     this.picker.close(piece);
     const { size, pieceLength } = this.#options;
-    const active = startPiece(piece, pieceSize(piece, size, pieceLength), Math.min(link.blockBytes, this.#mostBlockBytes));
+    const active = startPiece(
+      piece,
+      pieceSize(piece, size, pieceLength),
+      Math.min(link.blockBytes, this.#mostBlockBytes),
+    );
     active.owner = link.link;
     this.#active.set(piece, active);
     return active;

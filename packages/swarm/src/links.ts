@@ -61,6 +61,7 @@ export function createLink(info: LinkInfo, pieceCount: number, now: number): Lin
     bytesPerSecond: 0,
     askedBytes: 0,
     blockBytes: info.blockBytes,
+    firstBytes: info.firstBytes,
     remoteIsSeeder: info.remoteIsSeeder,
     twin: undefined,
     canServe: info.canServe,
