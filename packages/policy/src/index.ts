@@ -1,3 +1,4 @@
+export { parseRange } from './address.ts';
 export { type BucketOptions, type BucketRule, bucketRulesOf, type Remote } from './bucket-rules.ts';
 export { BURST_MS, createLimiter, type Limiter, type Traffic, WANT_MS } from './buckets.ts';
 export {

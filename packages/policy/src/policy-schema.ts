@@ -13,7 +13,7 @@ type Json = Record<string, unknown>;
 const text: Json = { type: 'string', minLength: 1, maxLength: 253 };
 const classes: Json = { type: 'string', enum: [...CLASSES] };
 const rate: Json = {
-  anyOf: [{ const: 0 }, { type: 'string', pattern: '^\\s*\\d+(\\.\\d+)?\\s*([kKmMgG]i?)?([Bb]it|B|b)/s\\s*$' }],
+  anyOf: [{ const: 0 }, { type: 'string', pattern: '^\\s*\\d+(\\.\\d+)?\\s*([kKmMgG]i?)?([Bb]it|B)/s\\s*$' }],
 };
 const percent: Json = { type: 'string', pattern: '^\\s*\\d+(\\.\\d+)?\\s*%\\s*$' };
 const cap: Json = { anyOf: [...(rate.anyOf as Json[]), percent] };
