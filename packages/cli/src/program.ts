@@ -11,6 +11,7 @@ import { demoCommand } from './verbs/demo.ts';
 import { hostsCommand } from './verbs/hosts.ts';
 import { jobCommand } from './verbs/job.ts';
 import { jobsCommand } from './verbs/jobs.ts';
+import { policyCommand } from './verbs/policy.ts';
 import { prewarmCommand } from './verbs/prewarm.ts';
 import { pullCommand } from './verbs/pull.ts';
 import { simulateCommand } from './verbs/simulate.ts';
@@ -34,6 +35,7 @@ const VERBS = [
   tokenCommand,
   torrentCommand,
   simulateCommand,
+  policyCommand,
   configCommand,
   versionCommand,
 ];
