@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exampleText, policyOf } from './policy.testkit.ts';
 import { parsePolicy } from './policy-file.ts';
@@ -155,7 +156,42 @@ rules:
     expect(faultsIn(text)).toEqual([expect.stringMatching(/^b\.yaml:4:5: rules\[0\]\.when needs a clock/)]);
   });
 
-  it('is never a reason to crash, whatever stands in it', () => {
+  it('is never a reason to crash, whatever values stand where', () => {
+    const keys = [
+      'name',
+      'match',
+      'when',
+      'limit',
+      'yield',
+      'per',
+      'class',
+      'upload',
+      'keep-free',
+      'address',
+      '__proto__',
+    ];
+    const leaf = fc.oneof(
+      fc.constantFrom('a', '40%', 'host', '1 MB/s', 'mon', '::', 0, 1, null, true, ''),
+      fc.string(),
+    );
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof({ weight: 3, arbitrary: leaf }, tie('list'), tie('section')),
+      list: fc.array(tie('value'), { maxLength: 3 }),
+      section: fc.dictionary(fc.constantFrom(...keys), tie('value'), { maxKeys: 4 }),
+    }));
+    fc.assert(
+      fc.property(fc.record({ version: value, timezone: value, rules: fc.oneof(value, fc.array(value)) }), (policy) => {
+        const parsed = parsePolicy(JSON.stringify(policy), 'b.yaml');
+        for (const { at, text } of parsed.ok ? [] : parsed.faults) {
+          expect(at).toMatch(/^b\.yaml:\d+:\d+$/);
+          expect(text).toMatch(/[a-z]/);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is never a reason to crash, whatever YAML it is', () => {
     const bomb = `a: &a [1]\n${Array.from({ length: 9 }, (_, i) => `b${i}: &b${i} [${Array(9).fill(i === 0 ? '*a' : `*b${i - 1}`)}]`).join('\n')}`;
     for (const text of [
       bomb,

@@ -24,9 +24,16 @@ function holds({ when }: Rule, wallMs: number): boolean {
 /** The next moment at which a rule starts or ends; undefined when nothing changes any more. */
 export function nextChange(policy: Policy, atMs: number): number | undefined {
   const windows = policy.rules.flatMap(({ when }) => when);
-  const candidates = [...new Set(windows.flatMap((window) => boundsOf(window, policy.timezone, atMs)))]
-    .filter((ms) => ms > atMs)
-    .sort((a, b) => a - b);
+  // Asking Intl is what costs: once for all weekly windows.
+  const ahead = windows.some(({ kind }) => kind === 'weekly')
+    ? stretchesOf(policy.timezone, atMs, atMs + HORIZON_MS)
+    : [];
+  const bounds = windows.flatMap((window) =>
+    window.kind === 'weekly'
+      ? ahead.flatMap((stretch) => [stretch.fromMs, ...weeklyBounds(window, stretch)])
+      : datedBounds(window, policy.timezone, atMs),
+  );
+  const candidates = [...new Set(bounds)].filter((ms) => ms > atMs).sort((a, b) => a - b);
   return candidates.find((ms) => namesAt(policy, ms) !== namesAt(policy, ms - 1));
 }
 
@@ -35,11 +42,7 @@ function namesAt(policy: Policy, atMs: number): string {
 }
 
 /** Moments at which the clock comes to an edge of the window, or is moved near one. */
-function boundsOf(window: Window, timezone: string, atMs: number): number[] {
-  if (window.kind === 'weekly') {
-    const stretches = stretchesOf(timezone, atMs, atMs + HORIZON_MS);
-    return stretches.flatMap((stretch) => [stretch.fromMs, ...weeklyBounds(window, stretch)]);
-  }
+function datedBounds(window: Window & { kind: 'dated' }, timezone: string, atMs: number): number[] {
   return [window.startMs, window.endMs].flatMap((wallMs) => {
     if (wallMs + NEAR_MS < atMs) return [];
     return stretchesOf(timezone, wallMs - NEAR_MS, wallMs + NEAR_MS).flatMap((stretch) => [

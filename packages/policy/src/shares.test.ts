@@ -63,6 +63,17 @@ describe('a shared cap', () => {
     expect(b.part(now)).toBeCloseTo(1);
   });
 
+  it('keeps the offline parts that a table before it gave, also when that one was asked by nobody', () => {
+    const first = createShareTable(OPTIONS);
+    const a = createShareHolder('a');
+    a.answer(first.ask(a.ask(0, 0), 0));
+    const second = createShareTable({ ...OPTIONS, follows: { startedMs: 0, offline: first.offline() } });
+    const third = createShareTable({ ...OPTIONS, follows: { startedMs: 0, offline: second.offline() } });
+    const b = createShareHolder('b');
+    b.answer(third.ask(b.ask(0, 0), 0));
+    expect([a.part(0), b.part(0)]).toEqual([0.1, 0]);
+  });
+
   it('is the same for the same asks', () => {
     const run = () => {
       const holders = new Map<string, ShareHolder>();
@@ -159,6 +170,6 @@ it('all leases and offline parts together never exceed the cap: members that joi
         expect(fleet.used()).toBeLessThanOrEqual(1 + 1e-9);
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 3000 },
   );
 });

@@ -112,6 +112,7 @@ export function createShareTable({ leaseMs, toleranceMs, offlinePart, follows }:
   const leasable = (): number => Math.max(0, 1 - Math.max(offlinePart, sums.offline));
 
   for (const { member, part } of follows?.offline ?? []) memberNamed(member).carried = part;
+  if (follows !== undefined) look(follows.startedMs);
   return {
     ask({ member: name, number, answered, offline, demand }, now) {
       const member = memberNamed(name);
