@@ -217,7 +217,7 @@ describe('for random policies and times, bytes in any window never exceed any ma
       waitMs: fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constant(4000)),
       bytes: fc.constantFrom(1000, BLOCK, 1e9),
     }),
-    { minLength: 1, maxLength: 60 },
+    { minLength: 1, maxLength: 60, size: 'max' },
   );
   // Minutes around the edges of the windows, the nights of the clock changes among them.
   const starts = fc

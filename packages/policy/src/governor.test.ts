@@ -84,6 +84,7 @@ describe('a governor', () => {
   it('never grants more than business leaves, whatever the times between samples', () => {
     const moves = fc.array(fc.tuple(fc.integer({ min: 25, max: 2000 }), fc.double({ min: 0, max: 1, noNaN: true })), {
       maxLength: 50,
+      size: 'max',
     });
     fc.assert(
       fc.property(moves, (all) => {
