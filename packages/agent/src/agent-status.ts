@@ -1,5 +1,7 @@
 /** What an agent says of itself: the control API's answer and the demo's picture. */
+
 import type { AgentRole, ImageReport, SessionError } from '@shoal/tracker/client';
+import type { LimitsInForce } from './bandwidth/traffic-control.ts';
 
 export interface BlobStatus {
   digest: string;
@@ -22,7 +24,8 @@ export interface AgentStatus {
   closeReasons: Record<string, number>;
   /** Blob bytes since the start of this process. */
   traffic: { sentBytes: number; receivedBytes: number; originBytes: number };
-  limits: { uploadBytesPerSecond: number | null; downloadBytesPerSecond: number | null };
+  /** What holds now and why; null where nothing limits. */
+  limits: LimitsInForce;
   blobs: BlobStatus[];
   jobs: { jobId: string; images: ImageReport[] }[];
 }

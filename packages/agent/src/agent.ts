@@ -3,12 +3,15 @@
  * tracker, the control API. Starts and stops them in order; decides nothing about bytes.
  */
 import { join } from 'node:path';
-import { createTokenBucket } from '@shoal/policy';
 import type { ImageSource } from '@shoal/registry';
 import { connectSession, type Session } from '@shoal/tracker/client';
 import { importRawPublicKey } from '@shoal/wire';
 import type { Logger } from 'pino';
 import type { AgentStatus } from './agent-status.ts';
+import { createBandwidth } from './bandwidth/bandwidth.ts';
+import { openNicCounters } from './bandwidth/nic-counters.ts';
+import { openTrafficControl } from './bandwidth/traffic-control.ts';
+import { createYielding } from './bandwidth/yielding.ts';
 import { type Closers, createClosers } from './closers.ts';
 import { openControlApi } from './control/control-api.ts';
 import { AgentError } from './errors.ts';
@@ -42,6 +45,8 @@ export interface AgentOptions {
   /** `Infinity` for no cap. */
   limits: { uploadBytesPerSecond: number; downloadBytesPerSecond: number };
   exit: ExitOptions;
+  /** `linkBytesPerSecond`: default is what the card says; `measure`: names of the cards that business traffic takes. */
+  bandwidth?: { linkBytesPerSecond?: number; measure?: readonly string[] };
   /** Seeder role only: where a registry's blobs are read. */
   openSource?: (registry: string) => Promise<ImageSource>;
   logger: Logger;
@@ -78,8 +83,21 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const store = closers.add(await openBlobStore(join(dataDir, 'blobs'), workers), ({ close }) => close());
   const opened = closers.add(openExit(options.exit, logger), ({ close }) => close());
   const now = (): number => performance.now();
-  const uploads = new UploadScheduler(createTokenBucket(limits.uploadBytesPerSecond, now()), now);
-  const downloads = new DownloadScheduler(createTokenBucket(limits.downloadBytesPerSecond, now()), now);
+  const bandwidth = createBandwidth([], now);
+  const uploads = new UploadScheduler(bandwidth, now);
+  const downloads = new DownloadScheduler(bandwidth);
+  const { linkBytesPerSecond, measure } = options.bandwidth ?? {};
+  const yielding = createYielding({
+    counters: openNicCounters({ platform: process.platform, measure, now, logger }),
+    linkBytesPerSecond,
+    moved: () => ({ download: downloads.receivedBytes + downloads.originBytes, upload: uploads.sentBytes }),
+  });
+  const traffic = await openTrafficControl({
+    host: { name: options.name, labels: options.labels },
+    ...{ limits, bandwidth, yielding, dataDir, logger, wallNow: Date.now },
+    shares: { setCaps: () => {}, shareOf: () => 1 },
+    onBlockBytes: (blockBytes) => uploads.shortenBlocks(blockBytes),
+  });
   const memory = createPieceMemory();
   const state = createSessionState(await opened.readFacts());
   let session: Session | undefined;
@@ -108,7 +126,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
       uploads,
       downloads,
       memory,
-      blockBytes: blockBytesFor(limits),
+      blockBytes: () => traffic.blockBytes,
       now,
       random: Math.random,
       dial: (neighbour, handler, onFailed) => peers.dial(neighbour, handler, onFailed),
@@ -124,8 +142,8 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const peerName = (peerId: string) => state.nameOf(peerId);
   const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
-  for (const part of [check, downloads, uploads, swarms, seeding, jobs]) closers.add(part, () => part.stop());
-  const status = createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers });
+  for (const part of [check, traffic, downloads, uploads, swarms, seeding, jobs]) closers.add(part, () => part.stop());
+  const status = createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers, traffic });
 
   const stopped = createStopped(closers, logger);
   const control =
@@ -139,7 +157,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     ...tracker,
     privateKey: identity.privateKey,
     hello: () => ({ version, name, peerHost: peer.advertiseHost, peerPort: peers.port, labels, ...state.facts }),
-    onMessage: createMessageRouter({ state, swarms, jobs, seeding, logger }),
+    onMessage: createMessageRouter({ state, swarms, jobs, seeding, traffic, logger }),
     onState(next, error) {
       state.changed(next, error);
       const said = { event: `tracker ${next}`, code: error?.code, untrusted: error?.text };
@@ -197,12 +215,4 @@ function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout
     lastTraffic = text;
   };
   return [setInterval(() => jobs.report(), REPORT_MS), setInterval(reportTraffic, HAVE_MS)];
-}
-
-/** Under a low cap a block is at most about 10 ms of the rate, so that the cap stays smooth. */
-function blockBytesFor({ uploadBytesPerSecond, downloadBytesPerSecond }: AgentOptions['limits']): number {
-  const tenMs = Math.min(uploadBytesPerSecond, downloadBytesPerSecond) / 100;
-  let blockBytes = 256 * 1024;
-  while (blockBytes > 16 * 1024 && blockBytes > tenMs) blockBytes /= 2;
-  return blockBytes;
 }

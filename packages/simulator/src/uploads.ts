@@ -28,7 +28,10 @@ export class Uploads {
     if (host.uploading || host.paused || !host.alive) return;
     const { time, settings } = this.#options;
     const maxBytes = Math.max(settings.blockBytes, (host.uploadBytesPerSecond * RUN_MS) / 1000);
-    const next = host.uploads.next((wire) => wire.inFlightBytes < IN_FLIGHT_BYTES, maxBytes);
+    const next = host.uploads.next(
+      (wire) => wire.inFlightBytes < IN_FLIGHT_BYTES,
+      () => maxBytes,
+    );
     if (next === undefined) return;
     const { requester: wire, run } = next;
     const bytes = run.reduce((sum, { length }) => sum + length, 0);

@@ -91,6 +91,6 @@ export type SwarmEffect =
   /** May these pieces be fetched over the uplink of our zone? `shown` are those a seeder shows to nobody else. Answered by `leases`; asking again renews. */
   | { type: 'askLeases'; pieces: number[]; shown: number[] }
   /** Of the budget, for a request that was turned away. */
-  | { type: 'refund'; bytes: number }
+  | { type: 'refund'; bytes: number; remote: boolean }
   | { type: 'close'; link: LinkId; reason: CloseReason }
   | { type: 'complete' };

@@ -102,7 +102,9 @@ export class Swarm {
       case 'blockRequested':
         return this.#blockRequested(link, event, now);
       case 'blockRejected':
-        return this.#downloads.rejected(link, event, now) ? [{ type: 'refund', bytes: event.length }] : NOTHING;
+        return this.#downloads.rejected(link, event, now)
+          ? [{ type: 'refund', bytes: event.length, remote: link.remote === true }]
+          : NOTHING;
       case 'choked':
         return this.#choked(link, event.choked);
       case 'maxRequests':

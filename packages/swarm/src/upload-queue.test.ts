@@ -13,7 +13,8 @@ function blocksOf(piece: number, count = 4, length = 256 * KiB): Block[] {
 /** Who is served, a letter a block. */
 function served(queue: UploadQueue<string>, canTake: (requester: string) => boolean = () => true): string {
   let letters = '';
-  for (let next = queue.next(canTake, 1); next !== undefined; next = queue.next(canTake, 1)) letters += next.requester;
+  for (let next = queue.next(canTake, () => 1); next !== undefined; next = queue.next(canTake, () => 1))
+    letters += next.requester;
   return letters;
 }
 
@@ -58,7 +59,12 @@ it('turns away what would wait behind too many pieces, but not the rest of one t
   expect(queue.add('b', { ...first, piece: 1 }, two)).toBe(1);
   expect(queue.add('c', { ...first, piece: 2 }, two)).toBe('busy');
   expect(queue.add('a', second, two)).toBe(2);
-  expect(queue.next(() => true, 1024 * KiB)?.run).toEqual([first, second]);
+  expect(
+    queue.next(
+      () => true,
+      () => 1024 * KiB,
+    )?.run,
+  ).toEqual([first, second]);
   expect(queue.add('a', third, two)).toBe(1);
 });
 
@@ -67,9 +73,15 @@ it('keeps the last free turn for who was turned away first, while it comes back'
   const block = blocksOf(0, 1)[0] as Block;
   const ask = (requester: string, now: number): number | 'busy' => queue.add(requester, block, { mostTurns: 2, now });
   for (const requester of ['a', 'b', 'c', 'd']) ask(requester, 0);
-  queue.next(() => true, 1);
+  queue.next(
+    () => true,
+    () => 1,
+  );
   expect([ask('d', 10), ask('c', 20)]).toEqual(['busy', 1]);
-  queue.next(() => true, 1);
+  queue.next(
+    () => true,
+    () => 1,
+  );
   // c was served; d, who came next, does not come back.
   expect([ask('e', 30), ask('e', 200)]).toEqual(['busy', 1]);
 });

@@ -40,7 +40,7 @@ export interface Run<Requester> {
 
 interface Taking<Requester> {
   canTake: (requester: Requester) => boolean;
-  maxBytes: number;
+  maxBytes: (requester: Requester) => number;
 }
 
 const TURNS_WAITING = 2;
@@ -149,7 +149,7 @@ export class UploadQueue<Requester> {
   }
 
   /** Blocks for one read and one write: the next of whoever `canTake`, with those that follow in the same piece. */
-  next(canTake: (requester: Requester) => boolean, maxBytes: number): Run<Requester> | undefined {
+  next(canTake: Taking<Requester>['canTake'], maxBytes: Taking<Requester>['maxBytes']): Run<Requester> | undefined {
     const taking = { canTake, maxBytes };
     for (const trafficClass of CLASSES) {
       const next = this.#shares.isOverdue(trafficClass) ? this.#ofClass(trafficClass, taking) : undefined;
@@ -188,7 +188,7 @@ export class UploadQueue<Requester> {
         this.#endTurn(requester, line);
         continue;
       }
-      const run = takeRun(line.blocks, maxBytes);
+      const run = takeRun(line.blocks, maxBytes(requester));
       line.piece = first.piece;
       for (const { length } of run) line.servedBytes += length;
       if (line.blocks[0]?.piece !== first.piece) this.#count(line, -1);

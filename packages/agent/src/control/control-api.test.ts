@@ -2,6 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AgentStatus } from '../agent-status.ts';
+import { NO_LIMITS } from '../bandwidth/bandwidth.testkit.ts';
 import { temporaryFolder } from '../store/store.testkit.ts';
 import { until } from '../wait.testkit.ts';
 import { CONTROL_TOKEN_FILE, openControlApi } from './control-api.ts';
@@ -10,7 +11,7 @@ const STATUS: AgentStatus = {
   ...{ name: 'host-1', peerId: 'ab'.repeat(20), version: '1.2.3', role: 'agent', peerPort: 7610, connections: 2 },
   tracker: { url: 'https://tracker.test:7600', state: 'connected' },
   ...{ closeReasons: { complete: 1 }, traffic: { sentBytes: 1, receivedBytes: 2, originBytes: 0 } },
-  limits: { uploadBytesPerSecond: null, downloadBytesPerSecond: 5 },
+  limits: NO_LIMITS,
   ...{ blobs: [], jobs: [] },
 };
 

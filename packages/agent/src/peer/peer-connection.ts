@@ -74,6 +74,8 @@ export class PeerConnection {
   peer: AdmittedPeer | undefined;
   /** What the peer's requests are for, as it said last. */
   peerClass: TrafficClass = 'prewarm';
+  /** The peer stands in another zone. */
+  isRemote = false;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #admission: Admission;

@@ -1,7 +1,7 @@
-import { createTokenBucket } from '@shoal/policy';
 import type { Block } from '@shoal/swarm';
 import type { WireMessage } from '@shoal/wire';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
 import { createGate } from '../wait.testkit.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { type BlockReader, UploadScheduler } from './upload-scheduler.ts';
@@ -23,6 +23,7 @@ interface TwinConnection {
 function twinConnection(): TwinConnection & PeerConnection {
   const drains: (() => void)[] = [];
   const twin = {
+    peerClass: 'prewarm',
     sent: [] as Block[],
     frames: [] as number[],
     said: [] as WireMessage[],
@@ -57,7 +58,7 @@ function blocks(count: number, piece = 0): Block[] {
 }
 
 function schedule(bytesPerSecond: number): UploadScheduler {
-  return new UploadScheduler(createTokenBucket(bytesPerSecond, performance.now()), () => performance.now());
+  return new UploadScheduler(bandwidthOf({ up: bytesPerSecond }), () => performance.now());
 }
 
 beforeEach(() => void vi.useFakeTimers());

@@ -2,9 +2,10 @@
  * Sends blocks under the upload cap, in the order of the queue. Reads ahead a connection into frames
  * that are recycled. Who is next, and who is turned away, is decided by the queue.
  */
-import type { TokenBucket } from '@shoal/policy';
+import type { Traffic } from '@shoal/policy';
 import { type Block, type TrafficClass, turnsWaiting, UploadQueue } from '@shoal/swarm';
 import { PIECE_HEADER_BYTES } from '@shoal/wire';
+import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
 
@@ -32,15 +33,15 @@ const RUN_MS = 10;
 
 export class UploadScheduler {
   sentBytes = 0;
-  readonly #bucket: TokenBucket;
+  readonly #bandwidth: Bandwidth;
   readonly #now: () => number;
   readonly #queue = new UploadQueue<PeerConnection>();
   readonly #senders = new Map<PeerConnection, Sender>();
   readonly #frames = createFramePool();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(bucket: TokenBucket, now: () => number) {
-    this.#bucket = bucket;
+  constructor(bandwidth: Bandwidth, now: () => number) {
+    this.#bandwidth = bandwidth;
     this.#now = now;
   }
 
@@ -77,6 +78,12 @@ export class UploadScheduler {
     this.#senders.delete(connection);
   }
 
+  /** Peers that were allowed longer blocks come back and agree on these: a cap became lower. */
+  shortenBlocks(blockBytes: number): void {
+    for (const connection of [...this.#senders.keys()])
+      if (!isForeign(connection) && (connection.peer?.blockBytes ?? 0) > blockBytes) connection.close('shorter blocks');
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
     this.#queue.clear();
@@ -85,25 +92,32 @@ export class UploadScheduler {
 
   /** Without a cap the queue is short by itself; a foreign client takes a rejected request for a missing piece. */
   #takesAll(connection: PeerConnection): boolean {
-    return this.#bucket.bytesPerSecond === Number.POSITIVE_INFINITY || connection.peer?.foreign !== undefined;
+    return this.#bandwidth.rate(trafficTo(connection)) === Number.POSITIVE_INFINITY || isForeign(connection);
   }
 
   #pump(): void {
+    let waits = false;
+    const canTake = (connection: PeerConnection): boolean => {
+      if (!this.#hasRoom(connection)) return false;
+      const isFree = this.#bandwidth.available(trafficTo(connection)) > 0;
+      waits ||= !isFree;
+      return isFree;
+    };
     for (;;) {
-      if (this.#bucket.available(this.#now()) <= 0) return this.#pumpLater();
-      const next = this.#queue.next((connection) => this.#canTake(connection), this.#runBytes());
-      if (next === undefined) return;
-      this.#bucket.take(bytesOf(next.run), this.#now());
+      const next = this.#queue.next(canTake, (connection) => this.#runBytes(connection));
+      if (next === undefined) break;
+      this.#bandwidth.take(trafficTo(next.requester), bytesOf(next.run));
       void this.#serve(next.requester, next.run);
     }
+    if (waits) this.#pumpLater();
   }
 
-  #canTake(connection: PeerConnection): boolean {
+  #hasRoom(connection: PeerConnection): boolean {
     return (this.#senders.get(connection)?.reading ?? READS_AHEAD) < READS_AHEAD && connection.canSendBlock;
   }
 
-  #runBytes(): number {
-    const inTime = (this.#bucket.bytesPerSecond * RUN_MS) / 1000;
+  #runBytes(connection: PeerConnection): number {
+    const inTime = (this.#bandwidth.rate(trafficTo(connection)) * RUN_MS) / 1000;
     return Math.min(MAX_RUN_BYTES, inTime, ALL_RUNS_BYTES / this.#queue.size);
   }
 
@@ -143,4 +157,12 @@ function payloadsIn(frame: Buffer, run: readonly Block[]): Buffer[] {
     end = start + length;
     return frame.subarray(start, end);
   });
+}
+
+function trafficTo(connection: PeerConnection): Traffic {
+  return { class: connection.peerClass, direction: 'upload', remote: connection.isRemote ? 'elsewhere' : 'zone' };
+}
+
+function isForeign({ peer }: PeerConnection): boolean {
+  return peer?.foreign !== undefined;
 }

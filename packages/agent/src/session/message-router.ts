@@ -5,6 +5,7 @@
  */
 import type { TrackerMessage } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
+import type { TrafficControl } from '../bandwidth/traffic-control.ts';
 import { toSessionError } from '../errors.ts';
 import type { JobRunner } from '../job/job-runner.ts';
 import type { Swarms } from '../swarm/swarms.ts';
@@ -16,6 +17,7 @@ export interface RouterOptions {
   swarms: Swarms;
   jobs: JobRunner;
   seeding: Seeding;
+  traffic: TrafficControl;
   logger: Logger;
 }
 
@@ -34,11 +36,12 @@ export function createMessageRouter(options: RouterOptions): (message: TrackerMe
   };
 }
 
-async function route(message: TrackerMessage, { state, swarms, jobs, seeding }: RouterOptions): Promise<void> {
+async function route(message: TrackerMessage, { state, swarms, jobs, seeding, traffic }: RouterOptions): Promise<void> {
   switch (message.type) {
     case 'welcome':
       state.role = message.role;
       state.trackerKeyRaw = Buffer.from(message.trackerKey, 'base64url');
+      traffic.setAddress(message.host);
       return swarms.sayAll();
     case 'joined':
       return swarms.joined(message);
@@ -59,6 +62,8 @@ async function route(message: TrackerMessage, { state, swarms, jobs, seeding }: 
       return swarms.ticket(message);
     case 'retract':
       return swarms.retract(message);
+    case 'policy':
+      return traffic.setPolicy(message);
     case 'seed':
       return seeding.seed(message);
     case 'read':

@@ -39,7 +39,7 @@ async function testSeeder(options: SeederOptions = {}): Promise<TestSeeder> {
     const facts = kit.facts(blob, { hashes: Buffer.alloc(0), role: 'seeder', ...answer });
     const descriptor = { mediaType: 'application/octet-stream', digest: blob.digest, size: blob.size };
     const message: TrackerMessageOf<'seed'> = {
-      ...{ type: 'seed', source: { registry: 'registry.test', repository: 'team/a', descriptor } },
+      ...{ type: 'seed', class: 'prewarm', source: { registry: 'registry.test', repository: 'team/a', descriptor } },
       ...facts,
     };
     return seeding.seed(message);

@@ -70,8 +70,17 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
   };
 
   const start = (message: TrackerMessageOf<'seed'>, runner: SwarmRunner): OriginReader => {
-    const { source: seed, swarm } = message;
-    const reader = new OriginReader({ runner, seed, memory, downloads, send, onBytes, signal: abort.signal });
+    const { source: seed, swarm, class: seedClass } = message;
+    const reader = new OriginReader({
+      runner,
+      seed,
+      class: seedClass,
+      memory,
+      downloads,
+      send,
+      onBytes,
+      signal: abort.signal,
+    });
     readers.set(swarm, reader);
     void run(reader, message)
       .catch((error) => failed(message, error))

@@ -1,6 +1,7 @@
 /** Gathers what an agent says of itself. Reads only. */
 import type { AgentOptions } from '../agent.ts';
 import type { AgentStatus } from '../agent-status.ts';
+import type { TrafficControl } from '../bandwidth/traffic-control.ts';
 import type { Identity } from '../identity.ts';
 import type { JobRunner } from '../job/job-runner.ts';
 import type { PeerPort } from '../peer/peer-port.ts';
@@ -20,6 +21,7 @@ export interface StatusParts {
   uploads: UploadScheduler;
   seeding: Seeding;
   peers: PeerPort;
+  traffic: TrafficControl;
 }
 
 export function createStatus({
@@ -32,8 +34,8 @@ export function createStatus({
   uploads,
   seeding,
   peers,
+  traffic,
 }: StatusParts): () => AgentStatus {
-  const rate = (bytesPerSecond: number): number | null => (Number.isFinite(bytesPerSecond) ? bytesPerSecond : null);
   return () => ({
     name: options.name,
     peerId: identity.peerId,
@@ -44,10 +46,7 @@ export function createStatus({
     connections: peers.connectionCount,
     closeReasons: Object.fromEntries(peers.closeReasons),
     traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
-    limits: {
-      uploadBytesPerSecond: rate(options.limits.uploadBytesPerSecond),
-      downloadBytesPerSecond: rate(options.limits.downloadBytesPerSecond),
-    },
+    limits: traffic.inForce(),
     blobs: store.list().map((blob) => ({
       digest: blob.digest,
       size: blob.size,

@@ -1,5 +1,5 @@
-import { createTokenBucket } from '@shoal/policy';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
 import { type DownloadClient, DownloadScheduler } from './download-scheduler.ts';
 
 const BLOCK = 16 * 1024;
@@ -20,19 +20,19 @@ function twinSwarm(wants = Number.POSITIVE_INFINITY, { block = BLOCK, ...as }: T
     ...as,
     asked: 0,
     calls: [],
-    request(budgetBytes) {
+    request({ bytes: budgetBytes }) {
       twin.calls.push(budgetBytes);
       const room = Math.min(wants - twin.asked, 16 * block);
       const bytes = Math.min(room, Math.ceil(budgetBytes / block) * block);
       twin.asked += bytes;
-      return bytes;
+      return { bytes, remoteBytes: 0 };
     },
   };
   return twin;
 }
 
 function schedule(bytesPerSecond: number): DownloadScheduler {
-  return new DownloadScheduler(createTokenBucket(bytesPerSecond, performance.now()), () => performance.now());
+  return new DownloadScheduler(bandwidthOf({ down: bytesPerSecond }));
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -120,11 +120,11 @@ describe('under a cap', () => {
     for (const swarm of [lucky, unlucky]) scheduler.add(swarm);
     const ask = unlucky.request;
     let refunded = 0;
-    unlucky.request = (budgetBytes) => {
-      const asked = ask(budgetBytes);
-      if (asked > 0 && refunded < 50 * BLOCK) {
-        refunded += asked;
-        queueMicrotask(() => scheduler.refund(unlucky, asked));
+    unlucky.request = (budget) => {
+      const asked = ask(budget);
+      if (asked.bytes > 0 && refunded < 50 * BLOCK) {
+        refunded += asked.bytes;
+        queueMicrotask(() => scheduler.refund(unlucky, asked.bytes, false));
       }
       return asked;
     };
@@ -143,17 +143,18 @@ describe('under a cap', () => {
   it('what the seeder reads of the origin takes its time from the same bucket', async () => {
     vi.useRealTimers();
     let nowMs = 0;
-    const bucket = createTokenBucket(100 * BLOCK, 0);
-    const scheduler = new DownloadScheduler(bucket, () => nowMs++);
-    for (let taken = 0; taken < 5; taken++) await scheduler.take(BLOCK, new AbortController().signal);
+    const bandwidth = bandwidthOf({ down: 100 * BLOCK }, () => nowMs++);
+    const scheduler = new DownloadScheduler(bandwidth);
+    for (let taken = 0; taken < 5; taken++) await scheduler.take('prewarm', BLOCK, new AbortController().signal);
     expect(nowMs).toBeGreaterThan(40);
-    expect(bucket.available(nowMs)).toBeLessThanOrEqual(0);
+    expect(bandwidth.available({ class: 'pull', direction: 'download', remote: 'zone' })).toBeLessThanOrEqual(0);
+    expect(scheduler.originBytes).toBe(5 * BLOCK);
   });
 
   it('waiting for the bucket ends with its signal', async () => {
     const scheduler = schedule(0);
     const abort = new AbortController();
-    const taken = scheduler.take(1, abort.signal);
+    const taken = scheduler.take('prewarm', 1, abort.signal);
     abort.abort();
     await expect(taken).rejects.toMatchObject({ name: 'AbortError' });
   });
@@ -184,7 +185,7 @@ it('a swarm that is removed by another’s turn has no turn any more', async () 
   scheduler.add({
     request: () => {
       scheduler.remove(victim);
-      return 0;
+      return { bytes: 0, remoteBytes: 0 };
     },
   });
   scheduler.add(victim);

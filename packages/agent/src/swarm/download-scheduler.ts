@@ -1,24 +1,34 @@
 /**
- * Shares the download cap: what a person waits for goes first, and among swarms of one class who
+ * Shares the download caps: what a person waits for goes first, and among swarms of one class who
  * has asked for least. The seeder's reading of the origin takes from the same bucket. Decides
  * nothing about pieces or peers.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TokenBucket } from '@shoal/policy';
-import { CLASSES, ClassShares, type TrafficClass } from '@shoal/swarm';
+import type { Remote, Traffic } from '@shoal/policy';
+import { type Budget, CLASSES, ClassShares, type TrafficClass } from '@shoal/swarm';
+import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 
 export interface DownloadClient {
   /** What it asks for; may change. Default: `prewarm`. */
   readonly trafficClass?: TrafficClass;
-  /** May ask for blocks of this many bytes now; returns how many it asked for. */
-  request(budgetBytes: number): number;
+  /** May ask for blocks within the budget now; returns what it asked for. */
+  request(budget: Budget): Asked;
+}
+
+/** `remoteBytes`: those of `bytes` that come from another zone. */
+export interface Asked {
+  bytes: number;
+  remoteBytes: number;
 }
 
 const TICK_MS = 5;
 
 export class DownloadScheduler {
-  readonly #bucket: TokenBucket;
-  readonly #now: () => number;
+  /** Blob bytes that came from peers. */
+  receivedBytes = 0;
+  /** Those that came from registries. */
+  originBytes = 0;
+  readonly #bandwidth: Bandwidth;
   /** Bytes each has asked for, counted from where the others stood when it began to want something. */
   readonly #clients = new Map<DownloadClient, number>();
   /** Where the client of each class stood that was served last: nobody saves up what it did not want. */
@@ -26,9 +36,8 @@ export class DownloadScheduler {
   readonly #shares = new ClassShares();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(bucket: TokenBucket, now: () => number) {
-    this.#bucket = bucket;
-    this.#now = now;
+  constructor(bandwidth: Bandwidth) {
+    this.#bandwidth = bandwidth;
   }
 
   add(client: DownloadClient): void {
@@ -45,21 +54,24 @@ export class DownloadScheduler {
 
   /** Something came free: without a cap there is no need to wait for the next tick. */
   poke(client: DownloadClient): void {
-    if (this.#bucket.bytesPerSecond === Number.POSITIVE_INFINITY && this.#clients.has(client))
-      client.request(Number.POSITIVE_INFINITY);
+    if (!this.#clients.has(client)) return;
+    if (this.#bandwidth.rate(fromPeers(client, 'elsewhere')) === Number.POSITIVE_INFINITY)
+      this.#offer(client, { bytes: Number.POSITIVE_INFINITY });
   }
 
   /** Bytes that a client asked for and that will not come. */
-  refund(client: DownloadClient, bytes: number): void {
-    this.#bucket.take(-bytes, this.#now());
+  refund(client: DownloadClient, bytes: number, remote: boolean): void {
+    this.#bandwidth.take(fromPeers(client, remote ? 'elsewhere' : 'zone'), -bytes);
     const asked = this.#clients.get(client);
     if (asked !== undefined) this.#clients.set(client, asked - bytes);
   }
 
-  /** For what is no swarm: waits until the cap lets bytes through, then counts them. */
-  async take(bytes: number, signal: AbortSignal): Promise<void> {
-    while (this.#bucket.available(this.#now()) <= 0) await delay(TICK_MS, undefined, { signal });
-    this.#bucket.take(bytes, this.#now());
+  /** For reads of a registry: waits until the caps let bytes through, then counts them. */
+  async take(trafficClass: TrafficClass, bytes: number, signal: AbortSignal): Promise<void> {
+    const traffic: Traffic = { class: trafficClass, direction: 'download', remote: 'registry' };
+    while (this.#bandwidth.available(traffic) <= 0) await delay(TICK_MS, undefined, { signal });
+    this.#bandwidth.take(traffic, bytes);
+    this.originBytes += bytes;
   }
 
   stop(): void {
@@ -70,9 +82,10 @@ export class DownloadScheduler {
   #tick(): void {
     for (const client of this.#inTurn()) {
       if (!this.#clients.has(client)) continue; // removed in the turn of another
-      const budgetBytes = this.#bucket.available(this.#now());
-      if (budgetBytes <= 0) return;
-      this.#offer(client, budgetBytes);
+      const near = fromPeers(client, 'zone');
+      const bytes = this.#bandwidth.available(near);
+      const remoteBytes = this.#bandwidth.available(fromPeers(client, 'elsewhere'));
+      if (bytes > 0) this.#offer(client, { bytes, remoteBytes, blockBytes: this.#bandwidth.blockBytes(near) });
     }
   }
 
@@ -86,11 +99,12 @@ export class DownloadScheduler {
       .map(({ client }) => client);
   }
 
-  #offer(client: DownloadClient, budgetBytes: number): void {
+  #offer(client: DownloadClient, budget: Budget): void {
     const trafficClass = classOf(client);
-    const asked = client.request(budgetBytes);
+    const { bytes: asked, remoteBytes } = client.request(budget);
     if (asked === 0) return;
-    this.#bucket.take(asked, this.#now());
+    this.#bandwidth.take(fromPeers(client, 'zone'), asked - remoteBytes);
+    this.#bandwidth.take(fromPeers(client, 'elsewhere'), remoteBytes);
     const from = Math.max(this.#clients.get(client) ?? 0, this.#stands[trafficClass]);
     this.#stands[trafficClass] = from;
     if (this.#clients.has(client)) this.#clients.set(client, from + asked);
@@ -105,4 +119,8 @@ export class DownloadScheduler {
 
 function classOf({ trafficClass = 'prewarm' }: DownloadClient): TrafficClass {
   return trafficClass;
+}
+
+function fromPeers(client: DownloadClient, remote: Remote): Traffic {
+  return { class: classOf(client), direction: 'download', remote };
 }

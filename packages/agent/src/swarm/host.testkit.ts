@@ -1,10 +1,10 @@
 /** Hosts on loopback with a real peer port, store and workers; a test is their tracker. */
-import { createTokenBucket } from '@shoal/policy';
 import type { Block } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
 import { PIECE_HEADER_BYTES, type TicketRole, type WireEvent } from '@shoal/wire';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
+import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
 import type { Identity } from '../identity.ts';
 import { newIdentity, SWARM, TRACKER_KEY, ticketFor } from '../peer/peer.testkit.ts';
 import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
@@ -47,15 +47,16 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const handlers = new Map<string, LinkHandler>();
   const peers = await testPort(identity, (swarmId) => handlers.get(swarmId));
   const now = () => performance.now();
-  const uploads = new UploadScheduler(createTokenBucket(uploadBytesPerSecond, now()), now);
-  const downloads = new DownloadScheduler(createTokenBucket(downloadBytesPerSecond, now()), now);
+  const bandwidth = bandwidthOf({ up: uploadBytesPerSecond, down: downloadBytesPerSecond }, now);
+  const uploads = new UploadScheduler(bandwidth, now);
+  const downloads = new DownloadScheduler(bandwidth);
   onTestFinished(() => {
     uploads.stop();
     downloads.stop();
   });
   const context: SwarmContext = {
     ...{ uploads, downloads, now, memory: createPieceMemory(), random: Math.random },
-    ...{ trackerKey: () => TRACKER_KEY, blockBytes: options.blockBytes ?? 16 * 1024 },
+    ...{ trackerKey: () => TRACKER_KEY, blockBytes: () => options.blockBytes ?? 16 * 1024 },
     dial: (neighbour, handler, onFailed) => peers.dial(neighbour, handler, onFailed),
   };
   return {

@@ -43,7 +43,7 @@ function readingOf(seeder: Member, blob: TestBlob, options: ReadingOptions = {})
     ...{ seeder, source, published: [], originBytes: 0 },
     run(signal = new AbortController().signal) {
       const reader = new OriginReader({
-        ...{ runner: seeder.runner, memory, downloads, signal },
+        ...{ runner: seeder.runner, class: 'prewarm', memory, downloads, signal },
         seed: { registry: 'registry.test', repository: 'team/a', descriptor },
         send: (message) => void self.published.push(message as Publish),
         onBytes: (bytes) => {

@@ -7,7 +7,7 @@
 import { digestHex, parseDigest } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
 import { pieceSize } from '@shoal/swarm';
-import type { AgentMessage, SeedSource, Stretch } from '@shoal/tracker/client';
+import type { AgentMessage, JobClass, SeedSource, Stretch } from '@shoal/tracker/client';
 import { AgentError } from '../errors.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
 import { BlobDigest } from './blob-digest.ts';
@@ -17,6 +17,8 @@ import type { SwarmRunner } from './swarm-runner.ts';
 export interface OriginReaderOptions {
   runner: SwarmRunner;
   seed: SeedSource;
+  /** What the reading is for. */
+  class: JobClass;
   memory: PieceMemory;
   downloads: DownloadScheduler;
   send(message: AgentMessage): void;
@@ -186,7 +188,7 @@ export class OriginReader {
     const { seed, signal, downloads, onBytes } = this.#options;
     const descriptor = { ...seed.descriptor, digest: parseDigest(seed.descriptor.digest) };
     for await (const chunk of source.readBlob(seed.repository, descriptor, { offset, end, signal })) {
-      await downloads.take(chunk.length, signal);
+      await downloads.take(this.#options.class, chunk.length, signal);
       this.#originBytes += chunk.length;
       onBytes(chunk.length);
       yield chunk;

@@ -3,7 +3,15 @@
  * machine and carries out its effects. Decides nothing itself.
  */
 import type { KeyObject } from 'node:crypto';
-import { type Block, PieceSet, Swarm, type SwarmEffect, type SwarmEvent, type TrafficClass } from '@shoal/swarm';
+import {
+  type Block,
+  type Budget,
+  PieceSet,
+  Swarm,
+  type SwarmEffect,
+  type SwarmEvent,
+  type TrafficClass,
+} from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
 import { isValidBitfield, type WireEvent, type WireMessage } from '@shoal/wire';
 import type { AdmittedPeer } from '../peer/admission.ts';
@@ -12,9 +20,10 @@ import type { DialTarget } from '../peer/peer-port.ts';
 import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
-import type { DownloadClient, DownloadScheduler } from './download-scheduler.ts';
+import type { Asked, DownloadClient, DownloadScheduler } from './download-scheduler.ts';
 import { classMessages, hearExtended } from './extended-messages.ts';
 import { IncomingBlocks } from './incoming-blocks.ts';
+import { foreignLink, shoalLink } from './link-info.ts';
 import { type LinkEffect, messagesOf } from './link-messages.ts';
 
 /** What all swarms of an agent share. */
@@ -23,7 +32,8 @@ export interface SwarmContext {
   uploads: UploadScheduler;
   downloads: DownloadScheduler;
   memory: PieceMemory;
-  blockBytes: number;
+  /** The longest block that is agreed on with a new peer. */
+  blockBytes(): number;
   /** Monotonic milliseconds. */
   now(): number;
   random(): number;
@@ -50,10 +60,6 @@ export interface ForeignPeer {
 }
 
 const WAKE_MS = 100;
-/** Bytes. A config or a layer of a few files. */
-const SMALL_BLOB_BYTES = 4 * 1024 * 1024;
-/** Requests a foreign client keeps waiting when it does not say: what clients take each other to keep. */
-const MAX_REQUESTS = 250;
 
 export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly swarmId: string;
@@ -98,7 +104,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 
   get blockBytes(): number {
-    return this.#context.blockBytes;
+    return this.#context.blockBytes();
   }
 
   get connectionCount(): number {
@@ -195,10 +201,14 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     for (const connection of [...this.#links.values()]) connection.close(reason);
   }
 
-  request(budgetBytes: number): number {
-    const effects = this.#swarm.handle({ type: 'budget', bytes: budgetBytes }, this.#context.now());
-    let asked = 0;
-    for (const effect of effects) if (effect.type === 'request') asked += effect.length;
+  request(budget: Budget): Asked {
+    const effects = this.#swarm.handle({ type: 'budget', ...budget }, this.#context.now());
+    const asked = { bytes: 0, remoteBytes: 0 };
+    for (const effect of effects) {
+      if (effect.type !== 'request') continue;
+      asked.bytes += effect.length;
+      if (this.#links.get(effect.link)?.isRemote) asked.remoteBytes += effect.length;
+    }
     this.#carryOut(effects);
     return asked;
   }
@@ -218,26 +228,12 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     // The class stands before the first request, which counts as it.
     connection.send(...classMessages(connection, this.#class), { type: direction === 'in' ? 'unchoke' : 'interested' });
     const neighbour = this.neighbours.get(peer.peerId);
-    this.#handle({
-      type: 'connected',
-      link: id,
-      peer: peer.peerId,
-      canRequest: direction === 'out',
-      canServe: direction === 'in',
-      // A seeder that was not asked to read this blob holds it like any other; it still counts what is out.
-      remoteIsSeeder: peer.ticketRole === 'seeder' || neighbour?.role === 'seeder',
-      remote: neighbour?.remote,
-      blockBytes: peer.blockBytes,
-      // All of a small blob in one round trip; what one peer has no room for is asked of another.
-      ...(this.blob.size <= SMALL_BLOB_BYTES && { firstBytes: this.blob.size }),
-      choked: false,
-    });
+    connection.isRemote = neighbour?.remote === true;
+    this.#handle({ type: 'connected', ...shoalLink(connection, peer, { neighbour, blobBytes: this.blob.size }) });
   }
 
-  /** One connection serves both ways, whoever dialled, and the other side chokes. */
-  #openForeign(connection: PeerConnection, { peerId, blockBytes }: AdmittedPeer): void {
-    const both = { canRequest: true, canServe: true, remoteIsSeeder: false, choked: true, maxRequests: MAX_REQUESTS };
-    this.#handle({ type: 'connected', link: connection.id, peer: peerId, blockBytes, ...both });
+  #openForeign(connection: PeerConnection, peer: AdmittedPeer): void {
+    this.#handle({ type: 'connected', ...foreignLink(connection, peer) });
     if (!this.#swarm.held.complete) connection.send({ type: 'interested' });
   }
 
@@ -308,6 +304,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     const peerId = connection.peer?.peerId;
     if (arrived === undefined || peerId === undefined) return;
     this.receivedFrom.set(peerId, (this.receivedFrom.get(peerId) ?? 0) + bytes);
+    this.#context.downloads.receivedBytes += bytes;
     if (!arrived.counts) this.wastedBytes += bytes;
     if (!last) return;
     this.#incoming.end(link);
@@ -361,7 +358,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
       else if (effect.type === 'askLeases') this.#options.askLeases(effect.pieces, effect.shown);
-      else if (effect.type === 'refund') this.#context.downloads.refund(this, effect.bytes);
+      else if (effect.type === 'refund') this.#context.downloads.refund(this, effect.bytes, effect.remote);
       else {
         const connection = this.#links.get(effect.link);
         if (connection !== undefined) this.#tell(connection, effect, outbox);

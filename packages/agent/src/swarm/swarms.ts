@@ -199,7 +199,10 @@ export class Swarms {
   /** Opens the swarm for the seeder role; the origin reader fills the blob, together with peers when it leads others. */
   async seed(message: TrackerMessageOf<'seed'>): Promise<SwarmRunner> {
     const runner = await this.#open(message, 'seeder');
-    if (message.shared === 'lead' && !runner.blob.complete) runner.want([]);
+    if (message.shared === 'lead' && !runner.blob.complete) {
+      runner.setClass(message.class);
+      runner.want([]);
+    }
     return runner;
   }
 

@@ -45,6 +45,16 @@ function agentSchema(host: HostDefaults) {
       upload: rate('most this host sends').prefault('unlimited'),
       download: rate('most this host receives').prefault('unlimited'),
     }).prefault({}),
+    bandwidth: section('what the bandwidth policy needs to know of this host', {
+      link: rate('speed of the link; the policy gives parts of it', {
+        sample: '1 Gbit/s',
+        defaultText: 'what the network card says',
+      }).optional(),
+      measure: text('network cards that business traffic takes, their names with commas between them', {
+        sample: 'eth0, eth1',
+        defaultText: 'the physical ones, or the one of the default route',
+      }).optional(),
+    }).prefault({}),
     exit: choice(
       ['engine', 'archive', 'cache'],
       'what becomes of an image: loaded into the Docker Engine, written as a docker load archive, or kept as blobs only',

@@ -74,9 +74,12 @@ export function choice<const T extends readonly string[]>(values: T, description
 }
 
 /** Bytes per second; `Infinity` for `unlimited`. */
-export function rate(description: string) {
+export function rate(description: string, extra: Extra = {}) {
   const expects = 'a rate such as "60 MB/s", "200 Mbit/s" or "unlimited"';
-  return z.unknown().transform(toRate).register(leafMeta, { kind: 'rate', description, expects });
+  return z
+    .unknown()
+    .transform(toRate)
+    .register(leafMeta, { kind: 'rate', description, expects, ...extra });
 }
 
 export function textMap(description: string, extra: Extra = {}) {

@@ -30,6 +30,7 @@ export function agentOptions(config: AgentConfig, io: Io): Omit<AgentOptions, 'l
     tracker: { url: tracker.url, token: tokenOf(tracker), ca: tracker.ca && readTextFile(tracker.ca) },
     control: control.enabled ? { host: control.host, port: control.port } : undefined,
     limits: { uploadBytesPerSecond: limits.upload, downloadBytesPerSecond: limits.download },
+    bandwidth: bandwidthOf(config),
     exit: exitOf(config),
     openSource: createOpenSource(config.registries, { env: io.host.env }),
   };
@@ -47,6 +48,14 @@ async function openAgent(options: AgentOptions): Promise<Agent> {
 /** The schema's checks allow exactly one of the two. */
 function tokenOf({ token, tokenFile }: AgentConfig['tracker']): string {
   return token ?? readSecretFile(tokenFile ?? '');
+}
+
+function bandwidthOf({ bandwidth: { link, measure } }: AgentConfig): NonNullable<AgentOptions['bandwidth']> {
+  const names = measure?.split(',').map((name) => name.trim());
+  return {
+    ...(link === undefined || link === Number.POSITIVE_INFINITY ? {} : { linkBytesPerSecond: link }),
+    ...(names === undefined ? {} : { measure: names.filter((name) => name !== '') }),
+  };
 }
 
 function exitOf({ exit, engine, archive }: AgentConfig): ExitOptions {

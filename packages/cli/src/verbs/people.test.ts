@@ -137,6 +137,9 @@ describe('shoal jobs, job and hosts', () => {
 });
 
 /** The control API of an agent as far as the verbs use it. */
+const free = { download: null, upload: null };
+const byNight = { bytesPerSecond: 60_000_000, rule: 'by night' };
+
 async function startControlApi(name: string, trackerUrl: string) {
   const dataDir = temporaryFolder();
   fileIn(dataDir, 'control.token', 'c0ntrol');
@@ -144,7 +147,13 @@ async function startControlApi(name: string, trackerUrl: string) {
     ...{ name, peerId: 'p', version: '1.2.3', role: 'agent', peerPort: 7610, connections: 2, closeReasons: {} },
     tracker: { url: trackerUrl, state: 'connected' },
     traffic: { sentBytes: 1000, receivedBytes: 2000, originBytes: 0 },
-    limits: { uploadBytesPerSecond: 60_000_000, downloadBytesPerSecond: null },
+    limits: {
+      ...{ policyVersion: 3, unknownLink: [], link: { bytesPerSecond: 125_000_000, interfaces: ['eth0'] } },
+      rates: { pull: { ...free, upload: byNight }, prewarm: free, seed: free },
+      shared: [{ per: 'zone', key: 'ingress', bytesPerSecond: 125_000_000, rule: 'racks', classes: [], part: 0.2 }],
+      yield: null,
+      measured: { business: { download: 2_000_000, upload: 0 }, own: { download: 0, upload: 0 } },
+    },
     blobs: [],
     jobs: [],
   };
@@ -177,8 +186,11 @@ describe('shoal status', () => {
     const { code, out } = await run(['status', ...place]);
     expect(code).toBe(0);
     expect(out).toMatch(/^AGENT +web-1$/m);
-    expect(out).toMatch(/^upload cap +60\.0 MB\/s$/m);
-    expect(out).toMatch(/^download cap +unlimited$/m);
+    expect(out).toMatch(/^policy +version 3$/m);
+    expect(out).toMatch(/^link +125\.0 MB\/s \(eth0\)$/m);
+    expect(out).toMatch(/^business traffic +2\.0 MB\/s in, 0\.0 kB\/s out$/m);
+    expect(out).toMatch(/^pull +no limit +60\.0 MB\/s +by night$/m);
+    expect(out).toMatch(/^zone ingress +25\.0 MB\/s of 125\.0 MB\/s +racks$/m);
     expect(JSON.parse((await run(['status', '--json', ...place])).out)).toMatchObject({ name: 'web-1' });
   });
 

@@ -1,12 +1,12 @@
 /** `shoal status`: the agent of this host, or with `--tracker` the tracker. */
 import type { AgentStatus } from '@shoal/agent';
-import { formatRate } from '@shoal/policy';
 import type { StatusView } from '@shoal/tracker/client';
 import { Command } from 'commander';
 import { formatBytes, formatTable, percentOf } from '../output/format.ts';
 import type { Io } from '../output/io.ts';
 import { addLocalAgentOptions, askLocalAgent, type LocalAgentFlags } from '../people/local-agent.ts';
 import { addTrackerOptions, type TrackerFlags, withTracker } from '../people/tracker-options.ts';
+import { describeInForce, linkFacts } from '../policy/describe-in-force.ts';
 
 type Flags = TrackerFlags & LocalAgentFlags & { json: boolean };
 
@@ -39,7 +39,6 @@ function describeTracker({ version, startedAt, agents, seeders, swarms, runningJ
 
 function describeAgent(status: AgentStatus): string {
   const { traffic, limits, tracker } = status;
-  const limit = (bytesPerSecond: number | null) => formatRate(bytesPerSecond ?? Number.POSITIVE_INFINITY);
   const why = tracker.error === undefined ? '' : `: ${tracker.error.text}`;
   const facts = formatTable(
     ['AGENT', status.name],
@@ -51,8 +50,7 @@ function describeAgent(status: AgentStatus): string {
       ['received', formatBytes(traffic.receivedBytes)],
       ['sent', formatBytes(traffic.sentBytes)],
       ['from registries', formatBytes(traffic.originBytes)],
-      ['upload cap', limit(limits.uploadBytesPerSecond)],
-      ['download cap', limit(limits.downloadBytesPerSecond)],
+      ...linkFacts(limits),
     ],
   );
   const jobs = status.jobs.flatMap(({ jobId, images }) =>
@@ -68,7 +66,7 @@ function describeAgent(status: AgentStatus): string {
     formatBytes(size),
     `${heldPieces}/${pieces}`,
   ]);
-  const tables = [facts];
+  const tables = [facts, describeInForce(limits)];
   if (jobs.length > 0) tables.push(formatTable(['JOB', 'IMAGE', 'STATE', 'HELD'], jobs));
   if (blobs.length > 0) tables.push(formatTable(['BLOB', 'SIZE', 'PIECES'], blobs));
   return tables.join('\n');

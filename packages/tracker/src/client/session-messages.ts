@@ -192,7 +192,8 @@ export interface ForeignPeer {
 
 export type TrackerMessage =
   | { type: 'challenge'; nonce: string }
-  | { type: 'welcome'; peerId: string; trackerKey: string; role: AgentRole; trackerVersion: string }
+  // `host`: where peers dial this agent.
+  | { type: 'welcome'; peerId: string; host: string; trackerKey: string; role: AgentRole; trackerVersion: string }
   | { type: 'refused'; error: SessionError }
   | ({ type: 'joined'; request: number; neighbours: Neighbour[] } & SwarmFacts)
   | { type: 'joinRefused'; request: number; error: SessionError }
@@ -208,7 +209,7 @@ export type TrackerMessage =
   | { type: 'sha1'; swarm: string }
   // Without `shared` this seeder reads the whole blob. Else it waits for `read`; the lead answers for the blob's
   // digest and gets what the others read from the swarm.
-  | ({ type: 'seed'; source: SeedSource; shared?: 'lead' | 'helper' } & SwarmFacts)
+  | ({ type: 'seed'; class: JobClass; source: SeedSource; shared?: 'lead' | 'helper' } & SwarmFacts)
   | ({ type: 'read'; swarm: string } & Stretch)
   // The blob is complete: nothing more will be asked of a helper.
   | { type: 'seeded'; swarm: string }

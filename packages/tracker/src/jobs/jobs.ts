@@ -241,7 +241,7 @@ function rightOf(job: Job, host: JobHost, digest: string) {
   for (const { image, variant } of imagesOf(job, host)) {
     const descriptor = variant.layers.find((layer) => layer.digest === digest);
     const { registry, repository } = image;
-    if (descriptor) return { size: descriptor.size, source: { registry, repository, descriptor } };
+    if (descriptor) return { size: descriptor.size, class: job.class, source: { registry, repository, descriptor } };
   }
   return undefined;
 }

@@ -37,7 +37,7 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
       presence.add(session);
       roster.arrived(session);
       log.info({ peerId, role, foreign: name }, 'agent connected');
-      session.send({ type: 'welcome', peerId, trackerKey, role, trackerVersion: deps.version });
+      session.send({ type: 'welcome', peerId, host: session.host, trackerKey, role, trackerVersion: deps.version });
       policies.opened(session); // before any byte is asked for
       jobs.opened(session);
       swarms.opened(session);

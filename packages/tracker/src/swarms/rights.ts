@@ -1,13 +1,15 @@
 /**
  * What the swarms ask of the jobs, and tell them.
  */
-import type { SeedSource } from '../client/session-messages.ts';
+import type { JobClass, SeedSource } from '../client/session-messages.ts';
 import type { SessionError } from '../client/shapes.ts';
 
 /** What a host may read in a job, and where a seeder finds it. */
 export interface BlobRight {
   size: number;
   source: SeedSource;
+  /** What the host wants it for. */
+  class: JobClass;
 }
 
 export interface JobsForSwarms {

@@ -86,7 +86,8 @@ export function createSeeding(deps: SeedingDeps): SeedingDesk {
     const session = presence.get(peerId);
     if (session === undefined || !swarm.origin) return;
     membership.enter(swarm, session, { role: 'seeder' });
-    session.send({ type: 'seed', ...membership.factsFor(swarm, session), source: swarm.origin.source, shared });
+    const { source, class: seedClass } = swarm.origin;
+    session.send({ type: 'seed', class: seedClass, ...membership.factsFor(swarm, session), source, shared });
     deps.onNamed(swarm, session);
   };
 

@@ -4,7 +4,7 @@
  */
 import { createLeaseTable, type LeaseTable, type NeighbourGraph, PieceSet, pieceCount } from '@shoal/swarm';
 import type { TicketRole } from '@shoal/wire';
-import { HASH_BYTES, type SeedSource } from '../client/session-messages.ts';
+import { HASH_BYTES, type JobClass, type SeedSource } from '../client/session-messages.ts';
 import type { Stretches } from './stretches.ts';
 
 export interface Member {
@@ -35,7 +35,7 @@ export interface Swarm {
   graph: NeighbourGraph;
   leases: LeaseTable;
   /** Where a seeder would read the blob and the job its bytes count for: of who asked last. */
-  origin?: { source: SeedSource; jobId: string };
+  origin?: { source: SeedSource; jobId: string; class: JobClass };
   seeding: Seeding;
 }
 

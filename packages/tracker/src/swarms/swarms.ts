@@ -144,7 +144,7 @@ function join(parts: Parts, session: AgentSession, message: AgentMessageOf<'join
   }
   const swarm = openAs(parts, session, { request, digest, size: right.size });
   if (!swarm) return;
-  if (swarm.seeding.peerId === undefined) swarm.origin = { source: right.source, jobId };
+  if (swarm.seeding.peerId === undefined) swarm.origin = { source: right.source, jobId, class: right.class };
   parts.membership.enter(swarm, session, { role: isSeeding(swarm, peerId) ? 'seeder' : 'leecher' });
   session.send({
     ...{ type: 'joined', request, neighbours: parts.membership.neighboursFor(swarm, peerId) },

@@ -1,0 +1,89 @@
+/**
+ * The one budget of an agent over everything it moves: peers, registry reads, both directions. Says what
+ * may move now, in payload bytes; the rules count bytes on the wire, so headers and the acknowledgements
+ * that go the other way are added here. Which rules there are is decided elsewhere.
+ */
+import { type BucketRule, createLimiter, type Limiter, type Traffic } from '@shoal/policy';
+
+export interface Bandwidth {
+  /** Payload bytes that may move now; at most 0 when none may, `Infinity` when nothing limits them. */
+  available(traffic: Traffic): number;
+  /** Payload that moves, or that was asked for; less than 0 for what was asked for and will not come. */
+  take(traffic: Traffic, bytes: number): void;
+  /** Payload bytes a second of the tightest rule. */
+  rate(traffic: Traffic): number;
+  /** The longest block that keeps such traffic smooth. */
+  blockBytes(traffic: Traffic): number;
+  setRules(rules: readonly BucketRule[]): void;
+}
+
+/** What a full frame of Ethernet is to its payload (MTU 1500, TCP with timestamps). */
+export const WIRE_PER_PAYLOAD = 1514 / 1448;
+/** An acknowledgement for every two frames. */
+export const ACK_PER_PAYLOAD = 66 / (2 * 1448);
+
+const MAX_BLOCK_BYTES = 256 * 1024;
+const MIN_BLOCK_BYTES = 16 * 1024;
+const BLOCK_MS = 10;
+
+export function createBandwidth(rules: readonly BucketRule[], now: () => number): Bandwidth {
+  const limiter: Limiter = createLimiter(rules, now());
+  let held = rules;
+  const rates = new Map<string, number>();
+
+  const rate = (traffic: Traffic): number => {
+    const { class: name, direction, remote } = traffic;
+    const key = `${name} ${direction} ${remote}`;
+    let least = rates.get(key);
+    if (least === undefined) {
+      const counting = held.filter(
+        (rule) => rule.direction === direction && rule.classes.includes(name) && rule.remotes.includes(remote),
+      );
+      least = Math.min(...counting.map(({ bytesPerSecond }) => bytesPerSecond)) / WIRE_PER_PAYLOAD;
+      rates.set(key, least);
+    }
+    return least;
+  };
+
+  return {
+    available: (traffic) => limiter.available(traffic, now()) / WIRE_PER_PAYLOAD,
+    take(traffic, bytes) {
+      const at = now();
+      limiter.take({ ...traffic, bytes: bytes * WIRE_PER_PAYLOAD }, at);
+      const direction = traffic.direction === 'download' ? 'upload' : 'download';
+      limiter.take({ ...traffic, direction, bytes: bytes * ACK_PER_PAYLOAD }, at);
+    },
+    rate,
+    blockBytes: (traffic) => blockBytesFor(rate(traffic)),
+    setRules(next) {
+      held = next;
+      rates.clear();
+      limiter.setRules(next, now());
+    },
+  };
+}
+
+/** A block is at most about 10 ms of the rate. */
+export function blockBytesFor(bytesPerSecond: number): number {
+  let blockBytes = MAX_BLOCK_BYTES;
+  while (blockBytes > MIN_BLOCK_BYTES && blockBytes > (bytesPerSecond * BLOCK_MS) / 1000) blockBytes /= 2;
+  return blockBytes;
+}
+
+/** The caps of the agent's own settings; nothing where there is none. */
+export function ownRules(limits: { uploadBytesPerSecond: number; downloadBytesPerSecond: number }): BucketRule[] {
+  const rule = (direction: 'upload' | 'download', bytesPerSecond: number): BucketRule[] =>
+    bytesPerSecond === Number.POSITIVE_INFINITY
+      ? []
+      : [
+          {
+            ...{ key: OWN_RULE, direction, bytesPerSecond },
+            classes: ['pull', 'prewarm', 'seed'],
+            remotes: ['zone', 'elsewhere', 'registry'],
+          },
+        ];
+  return [...rule('upload', limits.uploadBytesPerSecond), ...rule('download', limits.downloadBytesPerSecond)];
+}
+
+/** What such a cap is called where the rules of the policy have their names. */
+export const OWN_RULE = 'limits of agent.yaml';
