@@ -32,6 +32,14 @@ describe('the control API', () => {
     expect([answer.status, await answer.json()]).toEqual([200, STATUS]);
   });
 
+  it('gives metrics to who has the token', async () => {
+    const { ask, bearer } = await api();
+    const answer = await ask('GET', '/metrics', bearer);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, expect.stringMatching(/^text\/plain/)]);
+    expect(await answer.text()).toContain('shoal_agent_connections 2\n');
+    expect((await ask('GET', '/metrics')).status).toBe(401);
+  });
+
   it('stops the agent once, after it has answered', async () => {
     const { ask, bearer, onStop } = await api();
     const answer = await ask('POST', '/v1/stop', bearer);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AgentStatus } from '../agent-status.ts';
 import { AgentError } from '../errors.ts';
+import { metricsText } from './metrics.ts';
 
 export interface ControlApiOptions {
   host: string;
@@ -32,6 +33,9 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   const app = fastify({ forceCloseConnections: true });
   requireToken(app, token);
   app.get('/v1/status', () => options.status());
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText(options.status())),
+  );
   app.post('/v1/stop', async () => {
     setImmediate(options.onStop);
     return { stopping: true };

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { NO_LIMITS } from '../bandwidth/bandwidth.testkit.ts';
+import { metricsText } from './metrics.ts';
+
+const status = {
+  ...{ name: 'a', peerId: 'ab', version: '1', role: 'agent' as const, peerPort: 1, connections: 3, closeReasons: {} },
+  tracker: { url: 'http://t', state: 'connected' as const },
+  traffic: { sentBytes: 1, receivedBytes: 2, originBytes: 3 },
+  ...{ blobs: [], jobs: [] },
+};
+
+it('counts traffic, and leaves out what is not known', () => {
+  const text = metricsText({ ...status, limits: NO_LIMITS });
+  expect(text).toContain('# TYPE shoal_agent_received_bytes_total counter\nshoal_agent_received_bytes_total 2\n');
+  expect(text).toContain('shoal_agent_policy_version 0\n');
+  expect(text).not.toContain('business');
+});
+
+it('names the rule that set a limit, whatever is in its name', () => {
+  const rule = 'the "night"\\\n';
+  const free = { download: null, upload: null };
+  const rates = { pull: free, prewarm: { download: { bytesPerSecond: 5, rule }, upload: null }, seed: free };
+  const measured = { business: { download: 7, upload: 0 }, own: { download: 1, upload: 2 } };
+  const text = metricsText({ ...status, limits: { ...NO_LIMITS, rates, measured } });
+  expect(text).toContain(
+    'shoal_agent_limit_bytes_per_second{class="prewarm",direction="download",rule="the \\"night\\"\\\\\\n"} 5\n',
+  );
+  expect(text).toContain('shoal_agent_business_bytes_per_second{direction="download"} 7\n');
+  for (const line of text.trimEnd().split('\n')) expect(line).toMatch(/^(# (HELP|TYPE) )?shoal_agent_/);
+});
