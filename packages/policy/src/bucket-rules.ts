@@ -18,8 +18,8 @@ export interface BucketRule {
 export interface BucketOptions {
   /** Undefined while it is not known: parts of it limit nothing yet. */
   linkBytesPerSecond?: number;
-  /** This host's part of a cap that hosts share, 0 to 1; see shares.ts. */
-  shareOf(cap: SharedCap): number;
+  /** This host's part of a cap that hosts share, 0 to 1; see shares.ts. Undefined: the cap is not for this host. */
+  shareOf(cap: SharedCap): number | undefined;
 }
 
 const ALL: readonly Remote[] = ['zone', 'elsewhere', 'registry'];
@@ -27,9 +27,10 @@ const OUTSIDE: readonly Remote[] = ['elsewhere', 'registry'];
 
 export function bucketRulesOf(rules: readonly Rule[], { linkBytesPerSecond, shareOf }: BucketOptions): BucketRule[] {
   const own = hostRates(rules, linkBytesPerSecond).map(({ rule, ...rate }) => ({ ...rate, key: rule, remotes: ALL }));
-  const shared = rules.flatMap(sharedCaps).map((cap): BucketRule => {
-    const bytesPerSecond = cap.bytesPerSecond * shareOf(cap);
-    return { key: cap.rule, classes: cap.classes, bytesPerSecond, ...countedBy(cap) };
+  const shared = rules.flatMap(sharedCaps).flatMap((cap): BucketRule[] => {
+    const part = shareOf(cap);
+    if (part === undefined) return [];
+    return [{ key: cap.rule, classes: cap.classes, bytesPerSecond: cap.bytesPerSecond * part, ...countedBy(cap) }];
   });
   return [...own, ...shared];
 }

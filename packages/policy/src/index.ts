@@ -9,6 +9,7 @@ export {
   limitsOf,
   type SetRate,
   type SharedCap,
+  sharedCaps,
 } from './effective.ts';
 export { createGovernor, type Governor, type GovernorOptions, type GovernorSample } from './governor.ts';
 export { formatClock, formatWallTime, isTimezone, momentOf, parseWallTime, wallTimeAt } from './local-time.ts';

@@ -116,7 +116,8 @@ export function createShareTable({ leaseMs, toleranceMs, offlinePart, follows }:
   return {
     ask({ member: name, number, answered, offline, demand }, now) {
       const member = memberNamed(name);
-      const isNew = now - member.askedMs > leaseMs;
+      // Who wants nothing changes no level; there may be thousands that ask so seldom that each time is the first.
+      const isNew = demand > 0 && now - member.askedMs > leaseMs;
       if (member.carried > 0)
         member.offers.push({ number: number - 1, lease: 0, offline: member.carried, endsMs: now });
       member.carried = 0;
