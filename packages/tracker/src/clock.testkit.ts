@@ -13,6 +13,7 @@ export function createManualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
     [...timers].filter((timer) => timer.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
   return {
     now: () => nowMs,
+    uptime: () => nowMs - startMs,
     after(delayMs, run) {
       const timer = { atMs: nowMs + delayMs, run };
       timers.add(timer);

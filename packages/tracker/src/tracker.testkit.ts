@@ -81,7 +81,13 @@ export async function startTracker({ source = createMemorySource(), ...options }
   return kit;
 }
 
-const WRITES = ['INSERT ON agents', 'INSERT ON job_hosts', 'UPDATE ON jobs', 'INSERT ON blobs'];
+const WRITES = [
+  'INSERT ON agents',
+  'INSERT ON job_hosts',
+  'UPDATE ON jobs',
+  'INSERT ON blobs',
+  'INSERT ON offline_parts',
+];
 
 /** From now on the tracker's saves fail, as on a full disk. Returns how to end that. */
 export function blockWrites({ dataDir }: TestTracker): () => void {

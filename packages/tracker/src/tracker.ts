@@ -11,6 +11,7 @@ import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.t
 import { createApp } from './http/app.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { createPolicies, type Policies } from './policy/policies.ts';
+import { createShareDesk, type ShareDesk } from './policy/share-desk.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
 import { createSourcePool } from './resolve/source-pool.ts';
 import { type AgentRoster, createAgentRoster } from './session/agent-roster.ts';
@@ -23,9 +24,11 @@ import { createJobStore } from './store/job-store.ts';
 import { createPasskeyStore } from './store/passkey-store.ts';
 import { createPolicyStore } from './store/policy-store.ts';
 import { loadSecrets, type TrackerSecrets } from './store/settings-store.ts';
+import { createShareStore } from './store/share-store.ts';
 import { createTokenStore } from './store/token-store.ts';
 import { createTorrentStore } from './store/torrent-store.ts';
 import { createSwarms, type Swarms } from './swarms/swarms.ts';
+import { zonesBy } from './swarms/zones.ts';
 
 export interface TrackerOptions {
   dataDir: string;
@@ -92,12 +95,13 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const tokens = createTokenStore(db);
   const sources = createSourcePool(options.openSource);
   const core = createCore(db, options, sources.open);
-  const { presence, roster, swarms, jobs, foreign, policies } = core;
+  const { presence, roster, swarms, jobs, foreign, policies, shares } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
-  const deps = { handler, tokens, presence, roster, jobs, foreign, policies, publicUrl, clock, log, version, status };
+  const parts = { presence, roster, jobs, foreign, policies, shares };
+  const deps = { handler, tokens, ...parts, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
   const stop = async () => {
@@ -131,6 +135,7 @@ interface Core {
   jobs: Jobs;
   foreign: ForeignPeers | undefined;
   policies: Policies;
+  shares: ShareDesk;
 }
 
 function createCore(db: Database, options: TrackerOptions, openSource: OpenSource): Core {
@@ -153,8 +158,13 @@ function createCore(db: Database, options: TrackerOptions, openSource: OpenSourc
     : undefined;
   const watcher = foreign?.watcher;
   swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, log, zoneLabel, watcher });
-  const policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange: () => {} });
-  return { secrets, presence, roster, swarms, jobs, foreign, policies };
+  const onChange = () => shares.policyChanged();
+  const policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange });
+  const shares: ShareDesk = createShareDesk({
+    ...{ store: createShareStore(db), zoneOf: zonesBy(zoneLabel), clock, log },
+    policy: () => policies.inForce,
+  });
+  return { secrets, presence, roster, swarms, jobs, foreign, policies, shares };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

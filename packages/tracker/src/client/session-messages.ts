@@ -4,6 +4,7 @@
  * Does not decide in which order they come or what they cause.
  */
 import type { Descriptor } from '@shoal/oci';
+import type { ShareAnswer, SharedCap } from '@shoal/policy';
 import { z } from 'zod';
 import {
   amountSchema,
@@ -32,6 +33,8 @@ export const MAX_TRACKER_MESSAGE_BYTES = 64 * 1024 * 1024;
 export const HASH_BYTES = 32;
 /** An agent that wants leases of more asks in several messages. */
 export const MAX_LEASE_PIECES = 1024;
+/** An agent under more shared caps asks in several messages. */
+export const MAX_SHARE_ASKS = 256;
 
 const base64 = z.base64();
 const base64url = z.base64url().max(256);
@@ -122,6 +125,25 @@ export const reportSchema = z.object({
 
 export const trafficMessageSchema = trafficSchema.extend({ type: z.literal('traffic') });
 
+const partSchema = z.number().min(0).max(1).describe('of the cap');
+
+export const shareAskSchema = z.object({
+  rule: z.string().min(1).max(1024),
+  per: z.enum(['zone', 'fleet', 'origin']),
+  key: z.enum(['ingress', 'egress', 'download', 'upload']),
+  number: z.int().positive().describe('counts the asks of this run for this cap'),
+  answered: amountSchema.describe('number of the last answer it got'),
+  offline: partSchema.describe('its part while it hears nothing of the tracker'),
+  demand: partSchema.describe('what it would use now beside the offline part'),
+});
+
+/** Which part of the caps that hosts share may this agent use? */
+export const sharesSchema = z.object({
+  type: z.literal('shares'),
+  run: z.string().min(1).max(64).describe('of this process; another one says that the process before has ended'),
+  asks: z.array(shareAskSchema).max(MAX_SHARE_ASKS),
+});
+
 export const agentMessageSchema = z.discriminatedUnion('type', [
   helloSchema,
   cachedSchema,
@@ -134,6 +156,7 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
   sha1HashesSchema,
   reportSchema,
   trafficMessageSchema,
+  sharesSchema,
 ]);
 export type AgentMessage = z.infer<typeof agentMessageSchema>;
 
@@ -170,6 +193,13 @@ export interface SeedSource {
 export interface Stretch {
   first: number;
   count: number;
+}
+
+/** The part of one cap; see shares.ts of the policy package. */
+export interface SharePart extends ShareAnswer {
+  rule: string;
+  per: SharedCap['per'];
+  key: SharedCap['key'];
 }
 
 export interface SwarmFacts {
@@ -215,6 +245,8 @@ export type TrackerMessage =
   | { type: 'seeded'; swarm: string }
   // The bandwidth policy in force, as the operator wrote it; version 0 and no text when there is none.
   | { type: 'policy'; version: number; text: string }
+  // The answer to `shares`; caps that do not exist are left out. With `noZone` caps per zone are not for this agent.
+  | { type: 'shares'; answers: SharePart[]; noZone?: true }
   | { type: 'job'; jobId: string; class: JobClass; images: JobImage[] }
   | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' };
 

@@ -15,6 +15,7 @@ import {
 import type { Clock } from '../clock.ts';
 import { sessionError, TrackerError } from '../errors.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { ShareDesk } from '../policy/share-desk.ts';
 import { type AgentRoster, viewOfAgent } from '../session/agent-roster.ts';
 import type { Presence } from '../session/presence.ts';
 import type { TokenRecord, TokenStore } from '../store/token-store.ts';
@@ -25,6 +26,7 @@ export interface FleetRouteDeps {
   jobs: Jobs;
   roster: AgentRoster;
   presence: Presence;
+  shares: ShareDesk;
   tokens: TokenStore;
   guards: Guards;
   clock: Clock;
@@ -64,7 +66,7 @@ export function addFleetRoutes(app: FastifyInstance, deps: FleetRouteDeps): void
   addTokenRoutes(app, deps);
 }
 
-function addForgetRoute(app: FastifyInstance, { jobs, roster, presence, guards }: FleetRouteDeps): void {
+function addForgetRoute(app: FastifyInstance, { jobs, roster, shares, presence, guards }: FleetRouteDeps): void {
   app.delete<{ Params: { peerId: string } }>(
     '/v1/hosts/:peerId',
     {
@@ -77,8 +79,9 @@ function addForgetRoute(app: FastifyInstance, { jobs, roster, presence, guards }
     },
     async ({ params: { peerId } }, reply) => {
       if (presence.get(peerId)) throw new TrackerError('HOST_ONLINE', peerId);
-      // The jobs first: when the second cannot be written, asking again does the rest.
+      // The roster last: when one of them cannot be written, asking again does the rest.
       jobs.forgetHost(peerId);
+      shares.forget(peerId);
       if (!roster.forget(peerId)) throw new TrackerError('UNKNOWN_HOST', peerId);
       return reply.code(204).send();
     },

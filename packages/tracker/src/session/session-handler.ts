@@ -8,6 +8,7 @@ import { sessionError } from '../errors.ts';
 import type { ForeignPeers } from '../foreign/foreign-peers.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Policies } from '../policy/policies.ts';
+import type { ShareDesk } from '../policy/share-desk.ts';
 import type { TrackerSecrets } from '../store/settings-store.ts';
 import type { Swarms } from '../swarms/swarms.ts';
 import type { SessionHandler } from './accept-session.ts';
@@ -20,6 +21,7 @@ export interface SessionHandlerDeps {
   swarms: Swarms;
   jobs: Jobs;
   policies: Policies;
+  shares: ShareDesk;
   /** Undefined: foreign peers are off. */
   foreign: ForeignPeers | undefined;
   secrets: TrackerSecrets;
@@ -62,6 +64,8 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
           return deps.foreign?.sha1Hashes(session, message);
         case 'report':
           return jobs.report(session, message);
+        case 'shares':
+          return deps.shares.asked(session, message);
         case 'traffic': {
           const { sentBytes, receivedBytes, originBytes } = message;
           session.traffic = { sentBytes, receivedBytes, originBytes };

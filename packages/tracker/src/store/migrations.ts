@@ -97,4 +97,17 @@ export const MIGRATIONS: readonly string[] = [
     applied_by TEXT NOT NULL
   ) STRICT;
   `,
+  // Which part of a shared cap each host may use without the tracker. `zone` is empty for caps of the whole fleet.
+  `
+  CREATE TABLE offline_parts (
+    rule TEXT NOT NULL,
+    key TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    peer_id TEXT NOT NULL,
+    run TEXT NOT NULL,
+    part REAL NOT NULL,
+    PRIMARY KEY (rule, key, zone, peer_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX offline_parts_by_peer ON offline_parts (peer_id);
+  `,
 ];
