@@ -48,4 +48,30 @@ describe('a bandwidth policy', () => {
       });
     });
   });
+
+  it('with a cap that hosts share gives each a part by its demand, never more than the whole', async () => {
+    const { client, join } = await site([blobOf(24 * MIB, { mark: 'shared cap' })]);
+    await client.applyPolicy(`version: 1
+rules:
+  - name: racks
+    limit: { per: zone, ingress: 400 MB/s }
+  - name: fleet
+    limit: { per: fleet, download: 60 MB/s }
+`);
+    await join('seeder', 's');
+    const names = ['a', 'b', 'c'];
+    const hosts = await Promise.all(names.map((name) => join('agent', name, { labels: { zone: 'z' } })));
+    await until('their shares', () => hosts.every((host) => host.status().limits.shared.length === 2));
+    const job = await client.createJob({ images: ['registry.test/team/app:1'], hosts: names });
+    const sums: number[] = [];
+    const partsOf = (rule: string): number[] =>
+      hosts.map((host) => host.status().limits.shared.find((cap) => cap.rule === rule)?.part ?? 0);
+    const looking = setInterval(() => {
+      for (const rule of ['racks', 'fleet']) sums.push(partsOf(rule).reduce((sum, part) => sum + part, 0));
+    }, 10);
+    expect(await finished(client, job.id)).toMatchObject({ state: 'done' });
+    clearInterval(looking);
+    expect(Math.max(...sums)).toBeLessThanOrEqual(1 + 1e-9);
+    expect(Math.max(...sums)).toBeGreaterThan(0.5);
+  });
 });

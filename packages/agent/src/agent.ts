@@ -2,6 +2,7 @@
  * The agent, put together: identity, store, workers, peer port, swarms, jobs, the session with the
  * tracker, the control API. Starts and stops them in order; decides nothing about bytes.
  */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { ImageSource } from '@shoal/registry';
 import { connectSession, type Session } from '@shoal/tracker/client';
@@ -10,6 +11,7 @@ import type { Logger } from 'pino';
 import type { AgentStatus } from './agent-status.ts';
 import { createBandwidth } from './bandwidth/bandwidth.ts';
 import { openNicCounters } from './bandwidth/nic-counters.ts';
+import { createShareClient } from './bandwidth/share-client.ts';
 import { openTrafficControl } from './bandwidth/traffic-control.ts';
 import { createYielding } from './bandwidth/yielding.ts';
 import { type Closers, createClosers } from './closers.ts';
@@ -83,7 +85,13 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const store = closers.add(await openBlobStore(join(dataDir, 'blobs'), workers), ({ close }) => close());
   const opened = closers.add(openExit(options.exit, logger), ({ close }) => close());
   const now = (): number => performance.now();
-  const bandwidth = createBandwidth([], now);
+  let session: Session | undefined;
+  const send: Session['send'] = (message) => session?.send(message);
+  const shares = createShareClient({
+    ...{ run: randomUUID(), send, now, after: runAfter },
+    onChange: () => traffic.sharesChanged(),
+  });
+  const bandwidth = createBandwidth([], now, shares);
   const uploads = new UploadScheduler(bandwidth, now);
   const downloads = new DownloadScheduler(bandwidth);
   const { linkBytesPerSecond, measure } = options.bandwidth ?? {};
@@ -95,13 +103,11 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const traffic = await openTrafficControl({
     host: { name: options.name, labels: options.labels },
     ...{ limits, bandwidth, yielding, dataDir, logger, wallNow: Date.now },
-    shares: { setCaps: () => {}, shareOf: () => 1 },
+    shares: { setCaps: (caps) => shares.setCaps(caps), shareOf: (cap) => shares.shareOf(cap, now()) },
     onBlockBytes: (blockBytes) => uploads.shortenBlocks(blockBytes),
   });
   const memory = createPieceMemory();
   const state = createSessionState(await opened.readFacts());
-  let session: Session | undefined;
-  const send: Session['send'] = (message) => session?.send(message);
 
   const check = createBackgroundCheck({
     onWrong(blob) {
@@ -142,7 +148,8 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const peerName = (peerId: string) => state.nameOf(peerId);
   const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
-  for (const part of [check, traffic, downloads, uploads, swarms, seeding, jobs]) closers.add(part, () => part.stop());
+  for (const part of [check, traffic, shares, downloads, uploads, swarms, seeding, jobs])
+    closers.add(part, () => part.stop());
   const status = createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers, traffic });
 
   const stopped = createStopped(closers, logger);
@@ -157,7 +164,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     ...tracker,
     privateKey: identity.privateKey,
     hello: () => ({ version, name, peerHost: peer.advertiseHost, peerPort: peers.port, labels, ...state.facts }),
-    onMessage: createMessageRouter({ state, swarms, jobs, seeding, traffic, logger }),
+    onMessage: createMessageRouter({ state, swarms, jobs, seeding, traffic, shares, logger }),
     onState(next, error) {
       state.changed(next, error);
       const said = { event: `tracker ${next}`, code: error?.code, untrusted: error?.text };
@@ -215,4 +222,9 @@ function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout
     lastTraffic = text;
   };
   return [setInterval(() => jobs.report(), REPORT_MS), setInterval(reportTraffic, HAVE_MS)];
+}
+
+function runAfter(delayMs: number, run: () => void): () => void {
+  const timer = setTimeout(run, delayMs).unref();
+  return () => clearTimeout(timer);
 }

@@ -13,6 +13,8 @@ export interface BucketRule {
   remotes: readonly Remote[];
   /** 0 freezes. */
   bytesPerSecond: number;
+  /** What hosts share and this is the host's part of. */
+  cap?: SharedCap;
 }
 
 export interface BucketOptions {
@@ -30,7 +32,8 @@ export function bucketRulesOf(rules: readonly Rule[], { linkBytesPerSecond, shar
   const shared = rules.flatMap(sharedCaps).flatMap((cap): BucketRule[] => {
     const part = shareOf(cap);
     if (part === undefined) return [];
-    return [{ key: cap.rule, classes: cap.classes, bytesPerSecond: cap.bytesPerSecond * part, ...countedBy(cap) }];
+    const bytesPerSecond = cap.bytesPerSecond * part;
+    return [{ key: cap.rule, classes: cap.classes, bytesPerSecond, cap, ...countedBy(cap) }];
   });
   return [...own, ...shared];
 }

@@ -3,7 +3,7 @@
  * may move now, in payload bytes; the rules count bytes on the wire, so headers and the acknowledgements
  * that go the other way are added here. Which rules there are is decided elsewhere.
  */
-import { type BucketRule, createLimiter, type Limiter, type Traffic } from '@shoal/policy';
+import { type BucketRule, createLimiter, type Limiter, type SharedCap, type Traffic } from '@shoal/policy';
 
 export interface Bandwidth {
   /** Payload bytes that may move now; at most 0 when none may, `Infinity` when nothing limits them. */
@@ -26,41 +26,80 @@ const MAX_BLOCK_BYTES = 256 * 1024;
 const MIN_BLOCK_BYTES = 16 * 1024;
 const BLOCK_MS = 10;
 
-export function createBandwidth(rules: readonly BucketRule[], now: () => number): Bandwidth {
+/** Who hears of what moves under caps that hosts share. */
+export interface SharedUse {
+  noteUse(cap: SharedCap, bytes: number): void;
+  /** Something waits for this cap and for no lesser limit. */
+  wants(cap: SharedCap): void;
+}
+
+const UNHEARD: SharedUse = { noteUse: () => {}, wants: () => {} };
+
+interface Counting {
+  rules: readonly BucketRule[];
+  /** The tightest of them. */
+  least: BucketRule | undefined;
+}
+
+export function createBandwidth(
+  rules: readonly BucketRule[],
+  now: () => number,
+  shared: SharedUse = UNHEARD,
+): Bandwidth {
   const limiter: Limiter = createLimiter(rules, now());
   let held = rules;
-  const rates = new Map<string, number>();
+  const known = new Map<string, Counting>();
 
-  const rate = (traffic: Traffic): number => {
+  const countingOf = (traffic: Traffic): Counting => {
     const { class: name, direction, remote } = traffic;
     const key = `${name} ${direction} ${remote}`;
-    let least = rates.get(key);
-    if (least === undefined) {
-      const counting = held.filter(
-        (rule) => rule.direction === direction && rule.classes.includes(name) && rule.remotes.includes(remote),
-      );
-      least = Math.min(...counting.map(({ bytesPerSecond }) => bytesPerSecond)) / WIRE_PER_PAYLOAD;
-      rates.set(key, least);
-    }
-    return least;
+    const found = known.get(key) ?? counting(held, traffic);
+    known.set(key, found);
+    return found;
+  };
+
+  const takeWire = (traffic: Traffic, bytes: number): void => {
+    limiter.take({ ...traffic, bytes }, now());
+    for (const { cap } of countingOf(traffic).rules) if (cap !== undefined) shared.noteUse(cap, bytes);
+  };
+
+  const rate = (traffic: Traffic): number => {
+    const { least } = countingOf(traffic);
+    return least === undefined ? Number.POSITIVE_INFINITY : least.bytesPerSecond / WIRE_PER_PAYLOAD;
   };
 
   return {
-    available: (traffic) => limiter.available(traffic, now()) / WIRE_PER_PAYLOAD,
+    available(traffic) {
+      const tokens = limiter.available(traffic, now());
+      const cap = tokens > 0 ? undefined : countingOf(traffic).least?.cap;
+      if (cap !== undefined) shared.wants(cap);
+      return tokens / WIRE_PER_PAYLOAD;
+    },
     take(traffic, bytes) {
-      const at = now();
-      limiter.take({ ...traffic, bytes: bytes * WIRE_PER_PAYLOAD }, at);
+      takeWire(traffic, bytes * WIRE_PER_PAYLOAD);
       const direction = traffic.direction === 'download' ? 'upload' : 'download';
-      limiter.take({ ...traffic, direction, bytes: bytes * ACK_PER_PAYLOAD }, at);
+      takeWire({ ...traffic, direction }, bytes * ACK_PER_PAYLOAD);
     },
     rate,
     blockBytes: (traffic) => blockBytesFor(rate(traffic)),
     setRules(next) {
       held = next;
-      rates.clear();
+      known.clear();
       limiter.setRules(next, now());
     },
   };
+}
+
+function counting(held: readonly BucketRule[], { class: name, direction, remote }: Traffic): Counting {
+  const rules = held.filter(
+    (rule) => rule.direction === direction && rule.classes.includes(name) && rule.remotes.includes(remote),
+  );
+  const [first, ...others] = rules;
+  const least = others.reduce(
+    (tightest, rule) => (rule.bytesPerSecond < (tightest?.bytesPerSecond ?? 0) ? rule : tightest),
+    first,
+  );
+  return { rules, least };
 }
 
 /** A block is at most about 10 ms of the rate. */

@@ -25,7 +25,8 @@ import type { Grants, Measured, Yielding } from './yielding.ts';
 /** This host's parts of caps that hosts share, 0 to 1. */
 export interface SharedParts {
   setCaps(caps: readonly SharedCap[]): void;
-  shareOf(cap: SharedCap): number;
+  /** Undefined: the cap is not for this host. */
+  shareOf(cap: SharedCap): number | undefined;
 }
 
 export interface TrafficControlOptions {
@@ -64,6 +65,8 @@ export interface LimitsInForce {
 export interface TrafficControl {
   /** The tracker's word. */
   setPolicy(policy: PolicyText): Promise<void>;
+  /** A part of what hosts share has changed. */
+  sharesChanged(): void;
   /** Where peers find this host, as the tracker sees it. */
   setAddress(address: string): void;
   inForce(): LimitsInForce;
@@ -123,6 +126,10 @@ class HostLimitsInForce implements TrafficControl {
     );
   }
 
+  sharesChanged(): void {
+    this.#setRules();
+  }
+
   setAddress(address: string): void {
     this.#address = address;
     this.#look();
@@ -147,7 +154,10 @@ class HostLimitsInForce implements TrafficControl {
     return {
       policyVersion: this.#kept.version,
       rates,
-      shared: (limits?.shared ?? []).map((cap) => ({ ...cap, part: shares.shareOf(cap) })),
+      shared: (limits?.shared ?? []).flatMap((cap) => {
+        const part = shares.shareOf(cap);
+        return part === undefined ? [] : [{ ...cap, part }];
+      }),
       yield: limits?.yield ? { ...limits.yield, grants: this.#grants ?? null } : null,
       unknownLink: limits?.unknownLink ?? [],
       link: { bytesPerSecond: yielding.linkBytesPerSecond ?? null, interfaces: yielding.interfaces },

@@ -5,6 +5,7 @@
  */
 import type { TrackerMessage } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
+import type { ShareClient } from '../bandwidth/share-client.ts';
 import type { TrafficControl } from '../bandwidth/traffic-control.ts';
 import { toSessionError } from '../errors.ts';
 import type { JobRunner } from '../job/job-runner.ts';
@@ -18,6 +19,7 @@ export interface RouterOptions {
   jobs: JobRunner;
   seeding: Seeding;
   traffic: TrafficControl;
+  shares: ShareClient;
   logger: Logger;
 }
 
@@ -36,12 +38,16 @@ export function createMessageRouter(options: RouterOptions): (message: TrackerMe
   };
 }
 
-async function route(message: TrackerMessage, { state, swarms, jobs, seeding, traffic }: RouterOptions): Promise<void> {
+async function route(
+  message: TrackerMessage,
+  { state, swarms, jobs, seeding, traffic, shares }: RouterOptions,
+): Promise<void> {
   switch (message.type) {
     case 'welcome':
       state.role = message.role;
       state.trackerKeyRaw = Buffer.from(message.trackerKey, 'base64url');
       traffic.setAddress(message.host);
+      shares.connected();
       return swarms.sayAll();
     case 'joined':
       return swarms.joined(message);
@@ -62,6 +68,8 @@ async function route(message: TrackerMessage, { state, swarms, jobs, seeding, tr
       return swarms.ticket(message);
     case 'retract':
       return swarms.retract(message);
+    case 'shares':
+      return shares.answered(message);
     case 'policy':
       return traffic.setPolicy(message);
     case 'seed':
