@@ -93,7 +93,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   });
   const bandwidth = createBandwidth([], now, shares);
   const uploads = new UploadScheduler(bandwidth, now);
-  const downloads = new DownloadScheduler(bandwidth);
+  const downloads = new DownloadScheduler(bandwidth, now);
   const { linkBytesPerSecond, measure } = options.bandwidth ?? {};
   const yielding = createYielding({
     counters: openNicCounters({ platform: process.platform, measure, now, logger }),

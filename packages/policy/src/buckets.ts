@@ -46,7 +46,18 @@ export function createLimiter(rules: readonly BucketRule[], nowMs: number): Limi
   let buckets: Bucket[] = [];
   const wishes = new Map<string, Wish>();
 
-  const bucketsOf = (traffic: Traffic): Bucket[] => buckets.filter((bucket) => counts(bucket, traffic));
+  /** By traffic, until the rules change: asked for with every block. */
+  const counted = new Map<string, Bucket[]>();
+
+  const bucketsOf = (traffic: Traffic): Bucket[] => {
+    const key = `${traffic.class} ${traffic.direction} ${traffic.remote}`;
+    let found = counted.get(key);
+    if (found === undefined) {
+      found = buckets.filter((bucket) => counts(bucket, traffic));
+      counted.set(key, found);
+    }
+    return found;
+  };
 
   /** What the higher classes that wait could take from the bucket at once, for all that their other buckets hold. */
   const reservedIn = (bucket: Bucket, traffic: Traffic, now: number): number => {
@@ -67,18 +78,21 @@ export function createLimiter(rules: readonly BucketRule[], nowMs: number): Limi
       if (tokens.bytesPerSecond !== rule.bytesPerSecond) tokens.setRate(rule.bytesPerSecond, now);
       return { ...rule, tokens };
     });
+    counted.clear();
   };
 
   setRules(rules, nowMs);
   return {
     setRules,
     available(traffic, now) {
-      return bucketsOf(traffic).reduce((least, bucket) => {
+      let least = Number.POSITIVE_INFINITY;
+      for (const bucket of bucketsOf(traffic)) {
         const tokens = bucket.tokens.available(now);
         // No cap has enough for all.
-        if (tokens <= 0 || tokens === Number.POSITIVE_INFINITY) return Math.min(least, tokens);
-        return Math.min(least, Math.max(0, tokens - reservedIn(bucket, traffic, now)));
-      }, Number.POSITIVE_INFINITY);
+        const isOurs = wishes.size === 0 || tokens <= 0 || tokens === Number.POSITIVE_INFINITY;
+        least = Math.min(least, isOurs ? tokens : Math.max(0, tokens - reservedIn(bucket, traffic, now)));
+      }
+      return least;
     },
     take(traffic, now) {
       for (const { tokens } of bucketsOf(traffic)) tokens.take(traffic.bytes, now);

@@ -32,7 +32,7 @@ function twinSwarm(wants = Number.POSITIVE_INFINITY, { block = BLOCK, ...as }: T
 }
 
 function schedule(bytesPerSecond: number): DownloadScheduler {
-  return new DownloadScheduler(bandwidthOf({ down: bytesPerSecond }));
+  return new DownloadScheduler(bandwidthOf({ down: bytesPerSecond }), () => performance.now());
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -144,7 +144,7 @@ describe('under a cap', () => {
     vi.useRealTimers();
     let nowMs = 0;
     const bandwidth = bandwidthOf({ down: 100 * BLOCK }, () => nowMs++);
-    const scheduler = new DownloadScheduler(bandwidth);
+    const scheduler = new DownloadScheduler(bandwidth, () => nowMs);
     for (let taken = 0; taken < 5; taken++) await scheduler.take('prewarm', BLOCK, new AbortController().signal);
     expect(nowMs).toBeGreaterThan(40);
     expect(bandwidth.available({ class: 'pull', direction: 'download', remote: 'zone' })).toBeLessThanOrEqual(0);

@@ -29,6 +29,8 @@ export class DownloadScheduler {
   /** Those that came from registries. */
   originBytes = 0;
   readonly #bandwidth: Bandwidth;
+  readonly #now: () => number;
+  #tickedAt = 0;
   /** Bytes each has asked for, counted from where the others stood when it began to want something. */
   readonly #clients = new Map<DownloadClient, number>();
   /** Where the client of each class stood that was served last: nobody saves up what it did not want. */
@@ -36,13 +38,16 @@ export class DownloadScheduler {
   readonly #shares = new ClassShares();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(bandwidth: Bandwidth) {
+  constructor(bandwidth: Bandwidth, now: () => number) {
     this.#bandwidth = bandwidth;
+    this.#now = now;
   }
 
   add(client: DownloadClient): void {
     if (!this.#clients.has(client)) this.#clients.set(client, 0);
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    if (this.#timer !== undefined) return;
+    this.#tickedAt = this.#now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   remove(client: DownloadClient): void {
@@ -52,11 +57,12 @@ export class DownloadScheduler {
     this.#timer = undefined;
   }
 
-  /** Something came free: without a cap there is no need to wait for the next tick. */
+  /** Something came free: without a cap there is no need to wait for the next tick; with one, not for a tick that is late. */
   poke(client: DownloadClient): void {
     if (!this.#clients.has(client)) return;
     if (this.#bandwidth.rate(fromPeers(client, 'elsewhere')) === Number.POSITIVE_INFINITY)
       this.#offer(client, { bytes: Number.POSITIVE_INFINITY });
+    else if (this.#now() - this.#tickedAt >= TICK_MS) this.#tick();
   }
 
   /** Bytes that a client asked for and that will not come. */
@@ -80,6 +86,7 @@ export class DownloadScheduler {
   }
 
   #tick(): void {
+    this.#tickedAt = this.#now();
     for (const client of this.#inTurn()) {
       if (!this.#clients.has(client)) continue; // removed in the turn of another
       const near = fromPeers(client, 'zone');

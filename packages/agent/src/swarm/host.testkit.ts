@@ -49,7 +49,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const now = () => performance.now();
   const bandwidth = bandwidthOf({ up: uploadBytesPerSecond, down: downloadBytesPerSecond }, now);
   const uploads = new UploadScheduler(bandwidth, now);
-  const downloads = new DownloadScheduler(bandwidth);
+  const downloads = new DownloadScheduler(bandwidth, now);
   onTestFinished(() => {
     uploads.stop();
     downloads.stop();
