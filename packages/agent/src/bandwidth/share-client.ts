@@ -52,7 +52,7 @@ interface Held {
   bytes: number;
   waited: boolean;
   askedMs: number;
-  /** Asks in a row that wanted nothing. */
+  /** Asks in a row without any use. */
   idleAsks: number;
 }
 
@@ -154,8 +154,9 @@ function askOf(held: Held, nowMs: number): AgentMessageOf<'shares'>['asks'][numb
   // After a pause the bytes are of the last moment: as much as in the usual interval.
   const elapsedMs = Math.min(Math.max(1, nowMs - held.askedMs), ASK_MS);
   const used = bytes === 0 ? 0 : bytes / ((cap.bytesPerSecond * elapsedMs) / 1000);
-  const demand = nextDemand({ used, part: holder.part(nowMs), before: held.demand, waited });
-  const idleAsks = demand === 0 ? held.idleAsks + 1 : 0;
+  const wasIdle = held.idleAsks > 0;
+  const demand = nextDemand({ used, part: holder.part(nowMs), before: held.demand, waited, wasIdle });
+  const idleAsks = wantsSomething(held) ? 0 : held.idleAsks + 1;
   Object.assign(held, { demand, bytes: 0, waited: false, askedMs: nowMs, idleAsks });
   const offline = holder.part(Number.POSITIVE_INFINITY);
   const { member: _, ...ask } = holder.ask(Math.max(0, demand - offline), nowMs);

@@ -9,6 +9,8 @@ export interface ShareUse {
   before: number;
   /** Something waited for this very cap. */
   waited: boolean;
+  /** Nothing was used or waited for before the last ask either. */
+  wasIdle: boolean;
 }
 
 /** What a host asks for that begins to want something. */
@@ -16,9 +18,10 @@ export const START_DEMAND = 0.25;
 const FULL = 0.8;
 const ROOM = 1.5;
 
-export function nextDemand({ used, part, before, waited }: ShareUse): number {
+export function nextDemand({ used, part, before, waited, wasIdle }: ShareUse): number {
   if (used > 0 && used > FULL * part) return Math.min(1, Math.max(START_DEMAND, 2 * before));
-  if (used === 0 && !waited) return 0;
+  // Once is a pause between two blocks.
+  if (used === 0 && !waited) return wasIdle ? 0 : before / 2;
   // Down by halves at most: blocks come in lumps.
   const least = waited ? START_DEMAND : 0;
   return Math.min(1, Math.max(least, before / 2, ROOM * used));
