@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fileIn, run, temporaryFolder } from '../cli.testkit.ts';
+import { startTestTracker } from '../tracker.testkit.ts';
 
 const PAGE = readFileSync(new URL('../../../../docs/policy.md', import.meta.url), 'utf8');
 const EXAMPLE = /```yaml\n([\s\S]*?)```/.exec(PAGE)?.[1] ?? '';
@@ -116,4 +117,39 @@ describe('shoal policy explain', () => {
 it('shoal policy schema prints what docs/bandwidth.schema.json holds', async () => {
   const published = readFileSync(new URL('../../../../docs/bandwidth.schema.json', import.meta.url), 'utf8');
   expect(JSON.parse((await run(['policy', 'schema'])).out)).toEqual(JSON.parse(published));
+});
+
+describe('shoal policy at a tracker', () => {
+  const rules = (rate: string): string =>
+    `version: 1\nrules:\n  - name: everyone\n    limit: { per: host, download: ${rate} }\n`;
+
+  it('applies a file and shows what changes, lists the versions, and brings an old one back', async () => {
+    const { env } = await startTestTracker();
+    const cwd = temporaryFolder();
+    const shoal = (...args: string[]) => run(['policy', ...args], { cwd, env });
+    fileIn(cwd, 'bandwidth.yaml', rules('10 MB/s'));
+    expect((await shoal('apply', 'bandwidth.yaml')).err).toBe('version 1 is in force\n');
+    fileIn(cwd, 'bandwidth.yaml', rules('20 MB/s'));
+    const change = '-    limit: { per: host, download: 10 MB/s }\n+    limit: { per: host, download: 20 MB/s }\n';
+    const dry = await shoal('apply', 'bandwidth.yaml', '--dry-run');
+    expect([dry.out, dry.err]).toEqual([expect.stringContaining(change), 'nothing was changed (--dry-run)\n']);
+    expect((await shoal('show')).out).toBe(rules('10 MB/s'));
+    expect(JSON.parse((await shoal('apply', 'bandwidth.yaml', '--json')).out)).toMatchObject({ version: 2 });
+    expect((await shoal('apply', 'bandwidth.yaml')).err).toBe('nothing changes: version 2 is in force\n');
+    expect((await shoal('rollback', '1')).err).toBe('version 3 is in force, with the text of version 1\n');
+    expect((await shoal('show')).out).toBe(rules('10 MB/s'));
+    expect((await shoal('show', '2')).out).toBe(rules('20 MB/s'));
+    expect((await shoal('history')).out).toMatch(/^3 .*\n2 .*\n1 .*test\n$/m);
+  });
+
+  it('applies nothing that is wrong, and says what is', async () => {
+    const { env } = await startTestTracker();
+    const cwd = temporaryFolder();
+    fileIn(cwd, 'bandwidth.yaml', rules('10 parrots/s'));
+    const { code, err } = await run(['policy', 'apply', 'bandwidth.yaml'], { cwd, env });
+    expect([code, err]).toEqual([2, expect.stringContaining('bandwidth.yaml:4:')]);
+    const none = await run(['policy', 'show'], { cwd, env });
+    expect([none.code, none.err]).toEqual([1, expect.stringContaining('shoal policy apply')]);
+    expect((await run(['policy', 'rollback', 'one'], { cwd, env })).code).toBe(2);
+  });
 });

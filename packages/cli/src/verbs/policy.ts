@@ -1,4 +1,4 @@
-/** `shoal policy`: looks at a bandwidth policy file: lints it, says what holds for a host, prints its schema. */
+/** `shoal policy`: lints a bandwidth policy file, says what holds for a host, prints its schema; puts it in force. */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
@@ -16,6 +16,7 @@ import { CliError, EXIT } from '../errors.ts';
 import { printable } from '../output/format.ts';
 import type { Io } from '../output/io.ts';
 import { describeLimits, type Explanation } from '../policy/describe-limits.ts';
+import { applyCommand, historyCommand, rollbackCommand, showCommand } from '../policy/policy-verbs.ts';
 import { readPolicy, readPolicyFile } from '../policy/read-policy.ts';
 import { svgWeek } from '../policy/svg-week.ts';
 import { describeWeek, weekOf } from '../policy/week.ts';
@@ -35,10 +36,14 @@ interface ExplainFlags {
 
 export function policyCommand(io: Io): Command {
   return new Command('policy')
-    .description('lint a bandwidth policy file, and explain what it says to a host')
+    .description('lint and explain a bandwidth policy file, and put it in force')
     .addCommand(checkCommand(io))
     .addCommand(explainCommand(io))
-    .addCommand(schemaCommand(io));
+    .addCommand(schemaCommand(io))
+    .addCommand(applyCommand(io))
+    .addCommand(showCommand(io))
+    .addCommand(historyCommand(io))
+    .addCommand(rollbackCommand(io));
 }
 
 function checkCommand(io: Io): Command {
