@@ -26,8 +26,8 @@ export interface SeedingDesk {
   ensureAll(): void;
   /** The lead holds the whole blob. */
   completed(swarm: Swarm): void;
-  /** A seeder has read these pieces: the count of failures starts again. */
-  published(swarm: Swarm, peerId: string, pieces: Stretch): void;
+  /** A seeder told the hashes of these pieces; with new ones the count of failures starts again. */
+  published(swarm: Swarm, peerId: string, pieces: Stretch & { isNew: boolean }): void;
   failed(swarm: Swarm, peerId: string, error: SessionError): void;
   /** A member went away. */
   left(swarm: Swarm, peerId: string): void;
@@ -138,8 +138,8 @@ export function createSeeding(deps: SeedingDeps): SeedingDesk {
         presence.get(helper)?.send({ type: 'seeded', swarm: swarm.id });
       swarm.seeding.shared = undefined;
     },
-    published(swarm, peerId, { first, count }) {
-      progressed(swarm);
+    published(swarm, peerId, { first, count, isNew }) {
+      if (isNew) progressed(swarm);
       const { shared } = swarm.seeding;
       if (shared === undefined) return;
       for (let piece = first; piece < first + count; piece++) shared.stretches.published(peerId, piece);

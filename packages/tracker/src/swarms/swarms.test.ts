@@ -175,6 +175,8 @@ describe('seeding', () => {
     const { kit, seeder, agent, swarm, jobId } = await seeding({ clock });
     const error = { code: 'REGISTRY_FAILED', text: 'the registry said 503', retryable: true };
     for (const delayMs of [2_000, 5_000, 10_000]) {
+      // What it holds from before it tells again: that is no progress.
+      seeder.send({ type: 'publish', swarm, first: 0, hashes: hashesOf(0, 1), originBytes: 262_144 });
       seeder.send({ type: 'seedFailed', swarm, error });
       await seeder.settled();
       expect((await kit.client.job(jobId)).warning).toContain('the registry said 503');

@@ -200,6 +200,7 @@ function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'p
   parts.seeding.published(swarm, session.peerId, {
     first: message.first,
     count: hashes.length / HASH_BYTES,
+    isNew: outcome === 'added',
   });
   if (outcome !== 'added') return;
   if (allHashesKnown(swarm)) {
