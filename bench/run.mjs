@@ -32,6 +32,7 @@ import { BenchError, UsageError } from './harness/errors.mjs';
 const BENCHES = {
   dataplane: () => import('./dataplane.mjs'),
   huge: () => import('./huge.mjs'),
+  limits: () => import('./limits.mjs'),
   memory: () => import('./memory.mjs'),
   swarm: () => import('./swarm.mjs'),
 };

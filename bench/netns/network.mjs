@@ -19,17 +19,22 @@ import { limitedBytes, limitLine } from './shaping.mjs';
  * @property {number} outside hosts outside of zones
  * @property {number} [zones]
  * @property {number} [hostsPerZone]
- * @property {number} bytesPerSecond of every host's link, and of every zone's uplink
+ * @property {number} bytesPerSecond of every host's link, and of every zone's uplink; `Infinity` is no limit
+ * @property {(host: number) => number} [linkOf] for hosts outside whose link is another
+ * @property {boolean} [singleFrames] what is handed over on a link is one frame at a time, as on a wire: counters then
+ *   see every header
  */
 
 const SUBNET = '10.213';
 const HUB_ADDRESS = `${SUBNET}.0.1`;
-const LINK = 'eth0';
+export const LINK = 'eth0';
+/** One segment at a time, no longer than a frame of Ethernet. */
+const SINGLE_FRAMES = 'gso_max_segs 1 gso_max_size 1514';
 
 let networks = 0;
 
 /** @param {NetworkWanted} wanted @returns {Network} */
-export function openNetwork({ outside, zones = 0, hostsPerZone = 0, bytesPerSecond }) {
+export function openNetwork({ outside, zones = 0, hostsPerZone = 0, bytesPerSecond, linkOf, singleFrames = false }) {
   const id = ++networks;
   const hub = openNamespace(`${id}-hub`);
   hub.ip(['link add bridge type bridge', `addr add ${HUB_ADDRESS}/16 dev bridge`, 'link set bridge up']);
@@ -45,9 +50,16 @@ export function openNetwork({ outside, zones = 0, hostsPerZone = 0, bytesPerSeco
       `link add ${port} type veth peer name ${LINK} netns ${namespace.name}`,
       `link set ${port} master ${bridgeOf(zone)} up`,
     ]);
-    hub.tc([limitLine(port, bytesPerSecond)]);
+    if (singleFrames) {
+      hub.ip([`link set dev ${port} ${SINGLE_FRAMES}`]);
+      namespace.ip([`link set dev ${LINK} ${SINGLE_FRAMES}`]);
+    }
     namespace.ip([`addr add ${address}/16 dev ${LINK}`, `link set ${LINK} up`]);
-    namespace.tc([limitLine(LINK, bytesPerSecond)]);
+    const limit = zone === 0 && linkOf !== undefined ? linkOf(index) : bytesPerSecond;
+    if (limit !== Number.POSITIVE_INFINITY) {
+      hub.tc([limitLine(port, limit)]);
+      namespace.tc([limitLine(LINK, limit)]);
+    }
     return { namespace: namespace.name, address, zone: zone === 0 ? undefined : `zone-${zone}` };
   };
 

@@ -1,17 +1,20 @@
 /*
  * One production agent, or several, as a program of its own. Argument: JSON { trackerUrl, source?, control?, peerHost?,
- * advertiseHost?, labels?, capBytesPerSecond?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells
+ * advertiseHost?, labels?, capBytesPerSecond?, linkBytesPerSecond?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells
  * `ready` when all are connected to the tracker. The order { do: 'status' } is answered with what each agent says of
- * itself; { do: 'watch' } with `image` when the first agent has the image of its job.
+ * itself; { do: 'watch' } with `image` when the first agent has the image of its job. { do: 'logGrants' } begins a log of
+ * what the yield rule grants it, { do: 'grants' } is answered with that log.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { spareTheOptimizer, startAgent } from '@shoal/agent';
 import { pino } from 'pino';
+import { machineMs } from '../harness/machine-clock.mjs';
 import { failed, obey, tell } from './line-protocol.mjs';
 import { sourceOpener } from './source-opener.mjs';
 
 const LOOPBACK = '127.0.0.1';
 const POLL_MS = 20;
+const GRANTS_MS = 5;
 
 /**
  * @typedef {object} Argument
@@ -22,6 +25,7 @@ const POLL_MS = 20;
  * @property {string} [advertiseHost] where it listens unless given
  * @property {Record<string, string>} [labels]
  * @property {number} [capBytesPerSecond] each way; none unless given
+ * @property {number} [linkBytesPerSecond] what the card says unless given
  * @property {{ name: string, dataDir: string, token: string }[]} agents
  */
 
@@ -42,6 +46,7 @@ function start({ name, dataDir, token }) {
     peer: { host: peerHost, port: 0, advertiseHost },
     control: control ? { host: LOOPBACK, port: 0 } : undefined,
     limits: { uploadBytesPerSecond: cap, downloadBytesPerSecond: cap },
+    ...(argument.linkBytesPerSecond ? { bandwidth: { linkBytesPerSecond: argument.linkBytesPerSecond } } : {}),
     exit: { kind: 'cache' },
     ...(source ? { openSource: sourceOpener(source) } : {}),
     logger: pino({ level: 'error' }, pino.destination(2)),
@@ -62,6 +67,19 @@ async function watch(agent) {
   tell('image');
 }
 
+/** @type {[atMs: number, download: number, upload: number][]} */
+const grantLog = [];
+
+/** Each change, with the time on the clock that all processes of this machine share. @param {import('@shoal/agent').Agent} agent */
+function logGrants(agent) {
+  setInterval(() => {
+    const grants = agent.status().limits.yield?.grants;
+    const [, download, upload] = grantLog.at(-1) ?? [];
+    if (grants && (grants.download !== download || grants.upload !== upload))
+      grantLog.push([machineMs(), grants.download, grants.upload]);
+  }, GRANTS_MS);
+}
+
 async function main() {
   const agents = await Promise.all(argument.agents.map(start));
   for (const agent of agents) {
@@ -71,6 +89,8 @@ async function main() {
   obey(
     {
       status: () => tell('status', { agents: agents.map((agent) => agent.status()) }),
+      logGrants: () => agents[0] && logGrants(agents[0]),
+      grants: () => tell('grants', { log: grantLog.splice(0) }),
       // Other orders need not wait for it.
       watch: () => void (agents[0] && watch(agents[0]).catch(failed)),
     },

@@ -1,6 +1,6 @@
 /*
  * A tracker as a program of its own, without TLS. Argument: JSON { dataDir, source, host? }, where source is
- * { layout: folder } or { generated: { keyHex, digest, sizeBytes } }. Tells `ready` with its URL and an admin token.
+ * { layout: folder }, { generated: { keyHex, digest, sizeBytes } } or { several: … }. Tells `ready` with its URL and an admin token.
  * Who cannot reach that URL gives orders { do: 'call', method, argument } for the tracker's typed client.
  */
 import { createTracker } from '@shoal/tracker';
@@ -25,8 +25,12 @@ async function main() {
   const client = createTrackerClient({ url: tracker.url, token });
   obey(
     {
-      call: async (/** @type {{ method: 'createJob' | 'job' | 'cancelJob', argument: any }} */ { method, argument }) =>
-        tell('answer', { value: await client[method](argument) }),
+      call: async (
+        /** @type {{ method: 'createJob' | 'job' | 'cancelJob' | 'applyPolicy', argument: any }} */ {
+          method,
+          argument,
+        },
+      ) => tell('answer', { value: await client[method](argument) }),
       token: (/** @type {{ role: 'agent' | 'seeder', name: string }} */ { role, name }) =>
         tell('token', { token: tracker.createToken(role, name) }),
     },

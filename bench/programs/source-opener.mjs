@@ -1,12 +1,16 @@
 /* Where the tracker and the seeder of a bench read the image. */
 import { openLayoutSource } from '@shoal/registry';
 import { createGeneratedSource } from '../shoal/generated-source.mjs';
+import { createSeveralImages } from '../shoal/several-images.mjs';
 
-/** @param {{ layout?: string, generated?: { keyHex: string, digest: string, sizeBytes: number } }} source */
-export function sourceOpener({ layout, generated }) {
+/** @typedef {import('../shoal/several-images.mjs').SeveralImages} SeveralImages */
+
+/** @param {{ layout?: string, generated?: { keyHex: string, digest: string, sizeBytes: number }, several?: SeveralImages }} source */
+export function sourceOpener({ layout, generated, several }) {
   return async () => {
     if (layout !== undefined) return openLayoutSource(layout);
     if (generated !== undefined) return createGeneratedSource(generated);
+    if (several !== undefined) return createSeveralImages(several);
     throw new Error('no source');
   };
 }

@@ -1,5 +1,5 @@
 /*
- * An image of one layer, as documents: what an OCI layout or a source made of nothing holds beside the layer itself.
+ * An image of one layer, or of several, as documents: what an OCI layout or a source made of nothing holds beside the layer itself.
  */
 import { createHash } from 'node:crypto';
 
@@ -11,17 +11,22 @@ export const REFERENCE = 'registry.bench/team/blob:1';
 
 /** @param {{ digest: string, sizeBytes: number }} layer */
 export function oneLayerImage(layer) {
+  return layeredImage([layer]);
+}
+
+/** @param {readonly { digest: string, sizeBytes: number }[]} layers */
+export function layeredImage(layers) {
   const config = document(CONFIG_TYPE, {
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
     config: {},
-    rootfs: { type: 'layers', diff_ids: [layer.digest] },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
   });
   const manifest = document(MANIFEST_TYPE, {
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
     config: config.descriptor,
-    layers: [{ mediaType: LAYER_TYPE, digest: layer.digest, size: layer.sizeBytes }],
+    layers: layers.map(({ digest, sizeBytes }) => ({ mediaType: LAYER_TYPE, digest, size: sizeBytes })),
   });
   return { manifest, config };
 }

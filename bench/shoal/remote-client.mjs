@@ -5,12 +5,12 @@ const POLL_MS = 100;
 
 /**
  * @typedef {import('@shoal/tracker/client').TrackerClient} TrackerClient
- * @typedef {Pick<TrackerClient, 'createJob' | 'job' | 'cancelJob' | 'watchJob' | 'close'>} JobClient
+ * @typedef {Pick<TrackerClient, 'createJob' | 'job' | 'cancelJob' | 'watchJob' | 'applyPolicy' | 'close'>} JobClient
  */
 
 /** @param {import('../harness/child.mjs').Child} tracker @returns {JobClient} */
 export function createRemoteClient(tracker) {
-  /** @param {'createJob' | 'job' | 'cancelJob'} method @param {unknown} argument */
+  /** @param {'createJob' | 'job' | 'cancelJob' | 'applyPolicy'} method @param {unknown} argument */
   const call = async (method, argument) => {
     tracker.say({ do: 'call', method, argument });
     return (await tracker.next('answer')).value;
@@ -21,6 +21,7 @@ export function createRemoteClient(tracker) {
     createJob: (request) => call('createJob', request),
     job,
     cancelJob: (id) => call('cancelJob', id),
+    applyPolicy: (text) => call('applyPolicy', text),
     async *watchJob(id, { signal } = {}) {
       for (;;) {
         signal?.throwIfAborted();

@@ -16,13 +16,16 @@ const DEFAULT_JOB_TIMEOUT_MS = 30 * 60_000;
 const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
 
 /**
- * @typedef {{ layout: string } | { generated: { keyHex: string, digest: string, sizeBytes: number } }} Source
+ * @typedef {{ layout: string } | { generated: { keyHex: string, digest: string, sizeBytes: number } }
+ *   | { several: import('./several-images.mjs').SeveralImages }} Source
  * @typedef {object} AgentProcess one process, with one agent or several
  * @property {number} pid
  * @property {readonly string[]} names
  * @property {readonly string[]} dataDirs
  * @property {number | undefined} controlPort of the first agent
  * @property {() => Promise<any[]>} status of each
+ * @property {() => void} logGrants starts a log of what the yield rule grants the first agent
+ * @property {() => Promise<[atMs: number, download: number, upload: number][]>} grants that log, on the machine's clock
  * @property {(timeoutMs: number) => Promise<unknown>} imageReady the first agent has the image of its job
  * @property {(options?: { keep?: boolean }) => Promise<void>} stop removes its files unless told to keep them
  * @typedef {object} AgentsWanted
@@ -34,6 +37,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @property {import('../netns/network.mjs').Place} [place] it runs and listens there: loopback unless given
  * @property {Record<string, string>} [labels]
  * @property {number} [capBytesPerSecond] each way
+ * @property {number} [linkBytesPerSecond] declared: what the card says unless given
  * @typedef {object} SiteOptions
  * @property {string} folder
  * @property {Source} source
@@ -84,6 +88,11 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
         child.say({ do: 'status' });
         return (await child.next('status')).agents;
       },
+      logGrants: () => child.say({ do: 'logGrants' }),
+      grants: async () => {
+        child.say({ do: 'grants' });
+        return (await child.next('grants')).log;
+      },
       imageReady: (timeoutMs) => {
         child.say({ do: 'watch' });
         return child.next('image', timeoutMs);
@@ -99,10 +108,15 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
     startAgents,
     /** @param {string} name of an agent that is not started yet */
     dataDirOf: (name) => path.join(folder, name),
-    /** Resolves when every one of these hosts has the image, verified; throws why not. @param {readonly string[]} hosts */
-    distribute: (hosts) => distribute({ client, timeoutMs: jobTimeoutMs }, hosts),
-    /** Starts a job and comes back at once. @param {readonly string[]} hosts */
-    begin: async (hosts) => (await client.createJob({ images: [REFERENCE], hosts: [...hosts] })).id,
+    /**
+     * Resolves when every one of these hosts has the image, verified; throws why not.
+     * @param {readonly string[]} hosts @param {string} [image]
+     */
+    distribute: (hosts, image) => distribute({ client, timeoutMs: jobTimeoutMs }, hosts, image),
+    /** Starts a job and comes back at once. @param {readonly string[]} hosts @param {string} [image] */
+    begin: async (hosts, image = REFERENCE) => (await client.createJob({ images: [image], hosts: [...hosts] })).id,
+    /** @param {string} text of a bandwidth policy */
+    applyPolicy: (text) => client.applyPolicy(text),
     /** @param {string} jobId */
     job: (jobId) => client.job(jobId),
     /** @param {string} jobId */
@@ -114,9 +128,9 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
   };
 }
 
-/** @param {{ client: import('./remote-client.mjs').JobClient, timeoutMs: number }} site @param {readonly string[]} hosts */
-async function distribute({ client, timeoutMs }, hosts) {
-  let job = await client.createJob({ images: [REFERENCE], hosts: [...hosts] });
+/** @param {{ client: import('./remote-client.mjs').JobClient, timeoutMs: number }} site @param {readonly string[]} hosts @param {string} [image] */
+async function distribute({ client, timeoutMs }, hosts, image = REFERENCE) {
+  let job = await client.createJob({ images: [image], hosts: [...hosts] });
   if (job.hosts.length !== hosts.length) throw new Error(`the job has ${job.hosts.length} hosts, not ${hosts.length}`);
   const signal = AbortSignal.timeout(Math.ceil(timeoutMs));
   try {

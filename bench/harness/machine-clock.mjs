@@ -1,0 +1,6 @@
+/* The clock that all processes of this machine share: monotonic, since boot. */
+
+/** Milliseconds. */
+export function machineMs() {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
