@@ -35,6 +35,7 @@ const BENCHES = {
   limits: () => import('./limits.mjs'),
   memory: () => import('./memory.mjs'),
   swarm: () => import('./swarm.mjs'),
+  yield: () => import('./yield.mjs'),
 };
 
 /** Each is a process and a network namespace. */
