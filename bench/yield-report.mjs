@@ -20,6 +20,8 @@ export function describeYield({ phases, onsets, quietMbits }) {
     p99AddedToStaticBesideBusiness: added('yield') / added('static, mean beside business'),
     startSeconds: Math.max(...onsets.map(({ seconds }) => seconds)),
     startAfterFirstLookSeconds: Math.max(...onsets.map(({ afterFirstLookSeconds }) => afterFirstLookSeconds)),
+    startForGoodSeconds: Math.max(...onsets.map(({ forGoodSeconds }) => forGoodSeconds)),
+    startWorst100msToLeft: Math.max(...onsets.map(({ worst100msToLeft }) => worst100msToLeft)),
     shareOfLeftUsed: (Math.min(own?.ownDownMbits ?? 0, own?.ownUpMbits ?? 0) * MBIT) / LEFT,
     throughputLostNoPolicy: lost('no policy'),
     p99AddedMsNoPolicy: added('no policy'),

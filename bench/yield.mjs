@@ -8,7 +8,7 @@ import { BenchError } from './harness/errors.mjs';
 import { machineMs } from './harness/machine-clock.mjs';
 import { median } from './harness/median.mjs';
 import { percentile } from './harness/score.mjs';
-import { between, keptFrom, meanRate } from './harness/windows.mjs';
+import { between, keptFrom, meanRate, windowsOf, worstRate } from './harness/windows.mjs';
 import { openMemoryFolder, removeFolder } from './harness/workplace.mjs';
 import { lackForNamespaces, removeLeftOverNamespaces } from './netns/namespace.mjs';
 import { LINK, openNetwork } from './netns/network.mjs';
@@ -21,7 +21,7 @@ import { describeYield } from './yield-report.mjs';
 /**
  * @typedef {[atMs: number, received: number, sent: number, businessReceived: number, businessSent: number, businessWanted: number]} Sample
  * @typedef {{ row: string, businessMbits: number, ownDownMbits: number, ownUpMbits: number, p50Ms: number, p99Ms: number }} Phase
- * @typedef {{ seconds: number, afterFirstLookSeconds: number }} Onset
+ * @typedef {{ seconds: number, afterFirstLookSeconds: number, forGoodSeconds: number, worst100msToLeft: number }} Onset
  * @typedef {{ look: () => Promise<{ samples: Sample[], pings: [number, number][] }>, pace: (bytesPerSecond: number) => void }} Business
  */
 
@@ -42,6 +42,7 @@ const IMAGES = /** @type {const} */ (['registry.bench/team/down:1', 'registry.be
 const COPIES = 3.5 + PEERS;
 const [SETTLE_MS, PHASE_MS, QUIET_MS, ONSET_MS] = [3000, 8000, 5000, 2500];
 const WINDOW_MS = 100;
+const SETTLED_MS = 500;
 /** What 100 ms may have above the budget, as under a cap. */
 const TOLERANCE = 1.15;
 
@@ -177,10 +178,22 @@ function describePhase(row, { samples, pings }) {
 
 /** The slower direction. @param {readonly Sample[]} samples @param {readonly [number, number, number][]} grants @param {number} startedAt @returns {Onset} */
 function describeOnset(samples, grants, startedAt) {
-  const kept = /** @type {const} */ ([1, 2]).map((direction) =>
-    keptFrom(between(ownCounts(samples, direction), startedAt - WINDOW_MS), WINDOW_MS, LEFT * TOLERANCE),
+  const counts = /** @type {const} */ ([1, 2]).map((direction) => between(ownCounts(samples, direction), startedAt));
+  const first = counts.map(
+    (one) =>
+      windowsOf(one, WINDOW_MS).find(({ bytesPerSecond }) => bytesPerSecond <= LEFT * TOLERANCE)?.fromMs ??
+      Number.POSITIVE_INFINITY,
   );
-  const keptAt = Math.max(startedAt, ...kept);
+  const keptAt = Math.max(startedAt, ...first);
+  const forGoodAt = Math.max(startedAt, ...counts.map((one) => keptFrom(one, WINDOW_MS, LEFT * TOLERANCE)));
+  const settled = counts.map((one) => worstRate(between(one, startedAt + SETTLED_MS), WINDOW_MS));
   const sawAt = grants.find(([atMs]) => atMs >= startedAt)?.[0] ?? Number.NaN;
-  return { seconds: (keptAt - startedAt) / 1000, afterFirstLookSeconds: Math.max(0, keptAt - sawAt) / 1000 };
+  return {
+    ...{ seconds: (keptAt - startedAt) / 1000, afterFirstLookSeconds: Math.max(0, keptAt - sawAt) / 1000 },
+    // One that is never kept counts as long as it was looked at.
+    ...{
+      forGoodSeconds: Math.min(forGoodAt - startedAt, ONSET_MS) / 1000,
+      worst100msToLeft: Math.max(...settled) / LEFT,
+    },
+  };
 }
