@@ -23,6 +23,8 @@ interface Sender {
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
 export const MAX_QUEUED_BLOCKS = 4096;
 const TICK_MS = 5;
+/** A refusal on the wire, in a frame of its own: under a low cap many of them are a part of it. */
+const REJECT_BYTES = 66 + 17;
 const READS_AHEAD = 2;
 /** One read and one write for blocks that lie behind each other: this halves the calls a gigabyte. */
 const MAX_RUN_BYTES = 1024 * 1024;
@@ -58,7 +60,10 @@ export class UploadScheduler {
       ...{ mostTurns, remote, class: connection.peerClass },
       now: this.#now(),
     });
-    if (waiting === 'busy') return connection.send({ type: 'reject', ...block });
+    if (waiting === 'busy') {
+      this.#bandwidth.take(trafficTo(connection), REJECT_BYTES);
+      return connection.send({ type: 'reject', ...block });
+    }
     if (waiting > MAX_QUEUED_BLOCKS) return connection.close('requests without end');
     this.#pump();
   }
