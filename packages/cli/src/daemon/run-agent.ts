@@ -13,11 +13,12 @@ export async function runAgent(config: AgentConfig, io: Io): Promise<void> {
   spareTheOptimizer();
   const logger = createDaemonLogger(io, config.log.level);
   const agent = await openAgent({ ...agentOptions(config, io), logger });
+  const ended = untilStopped(io, agent.stopped); // before anybody is told that it runs, and may stop it
   const { peerPort } = agent.status();
   logger.info({ event: 'ready', peerId: agent.peerId, peerPort, controlPort: agent.controlPort }, 'agent ready');
   const control = agent.controlPort === undefined ? 'no control API' : `control API on port ${agent.controlPort}`;
   io.stderr(`shoal agent ${config.name} ready: peers on port ${peerPort}, ${control}, tracker ${config.tracker.url}\n`);
-  const reason = await untilStopped(io, agent.stopped);
+  const reason = await ended;
   await agent.stop();
   if (reason !== undefined) throw reason;
 }

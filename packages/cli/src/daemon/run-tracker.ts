@@ -28,11 +28,12 @@ export async function runTracker(config: TrackerConfig, withSeeder: boolean, io:
   let seeder: Agent | undefined;
   try {
     if (withSeeder) seeder = await openSeeder(tracker, parts);
+    const ended = untilStopped(io, seeder?.stopped); // before anybody is told that it runs, and may stop it
     logger.info({ event: 'ready', url: tracker.url, seeder: withSeeder }, 'tracker ready');
     const listening = `${config.listen.host}:${tracker.port}`;
     const also = seeder === undefined ? '' : `, with a seeder on port ${seeder.status().peerPort}`;
     io.stderr(`shoal tracker ready at ${tracker.url} (listening on ${listening})${also}\n`);
-    const reason = await untilStopped(io, seeder?.stopped);
+    const reason = await ended;
     if (reason !== undefined) throw reason;
   } finally {
     await seeder?.stop();
