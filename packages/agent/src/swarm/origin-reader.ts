@@ -62,8 +62,8 @@ export class OriginReader {
     this.#options = options;
     this.runner = options.runner;
     this.#digest = new BlobDigest(options.runner.blob);
-    options.runner.onProgress = () => this.#somethingChanged();
-    options.signal.addEventListener('abort', () => this.#somethingChanged(), { once: true });
+    options.runner.onProgress = this.#somethingChanged;
+    options.signal.addEventListener('abort', this.#somethingChanged, { once: true });
   }
 
   /** From now on it answers for the digest of the whole blob. */
@@ -106,15 +106,16 @@ export class OriginReader {
       }
     } finally {
       this.runner.onProgress = undefined;
+      this.#options.signal.removeEventListener('abort', this.#somethingChanged);
       // Pieces under way when the reading failed are stored and published, or have failed.
       await this.#published.catch(() => {});
     }
   }
 
-  #somethingChanged(): void {
+  readonly #somethingChanged = (): void => {
     this.#changed = true;
     this.#wake();
-  }
+  };
 
   #change(): Promise<void> {
     return new Promise((resolve) => {
