@@ -11,6 +11,7 @@ export {
   type SharedCap,
   sharedCaps,
 } from './effective.ts';
+export { globMatches } from './glob.ts';
 export { createGovernor, type Governor, type GovernorOptions, type GovernorSample } from './governor.ts';
 export { formatClock, formatWallTime, isTimezone, momentOf, parseWallTime, wallTimeAt } from './local-time.ts';
 export { matchesHost, type PolicyHost } from './match.ts';

@@ -2,30 +2,11 @@
  * Which hosts an order means. Pure.
  * A glob is matched against the whole name, without regard to case: `*` any text, `?` one character.
  */
+import { globMatches } from '@shoal/policy';
 import type { AgentRole } from '../client/session-messages.ts';
 
 export function matchesGlob(glob: string, name: string): boolean {
-  const pattern = glob.toLowerCase();
-  const text = name.toLowerCase();
-  let at = 0;
-  let inPattern = 0;
-  let star = -1;
-  let starAt = 0;
-  // The last star takes one more character whenever what follows it fails: never exponential.
-  while (at < text.length) {
-    if (pattern[inPattern] === '*') {
-      star = inPattern++;
-      starAt = at;
-    } else if (pattern[inPattern] === '?' || pattern[inPattern] === text[at]) {
-      at++;
-      inPattern++;
-    } else if (star >= 0) {
-      inPattern = star + 1;
-      at = ++starAt;
-    } else return false;
-  }
-  while (pattern[inPattern] === '*') inPattern++;
-  return inPattern === pattern.length;
+  return globMatches(glob.toLowerCase(), name.toLowerCase());
 }
 
 export interface HostCandidate {
