@@ -48,9 +48,11 @@ interface Counting {
 
 export function createBandwidth(
   rules: readonly BucketRule[],
-  now: () => number,
+  clock: () => number,
   shared: SharedUse = UNHEARD,
 ): Bandwidth {
+  // In whole milliseconds: what trickles in between two looks would let a block begin out of its turn.
+  const now = (): number => Math.floor(clock());
   const limiter: Limiter = createLimiter(rules, now());
   let held = rules;
   const known = new Map<string, Counting>();

@@ -3,14 +3,13 @@
  * Closes with a named reason at the first thing that is wrong. Decides nothing about pieces.
  */
 import type { Socket } from 'node:net';
-import type { Block, TrafficClass } from '@shoal/swarm';
+import type { TrafficClass } from '@shoal/swarm';
 import {
   createDecoder,
   EXTENDED_HANDSHAKE_ID,
   encodeExtendedHandshake,
   encodeHandshake,
   encodeMessage,
-  encodePieceHeader,
   type HandshakeEvent,
   MAX_BLOCK_BYTES,
   MIN_BLOCK_BYTES,
@@ -87,6 +86,10 @@ export class PeerConnection {
   #awaitsFirstWord = false;
   /** Piece memory that the next read goes to; undefined: `HEADER` or `SCRATCH`. */
   #target: Uint8Array | undefined;
+  /** A block has begun to go out. */
+  #isInRun = false;
+  /** What is said meanwhile. */
+  readonly #held: WireMessage[] = [];
   #ended = false;
 
   constructor(options: ConnectionOptions) {
@@ -146,7 +149,8 @@ export class PeerConnection {
   }
 
   send(...messages: readonly WireMessage[]): void {
-    if (this.#ended) return;
+    if (this.#ended || messages.length === 0) return;
+    if (this.#isInRun) return void this.#held.push(...messages);
     this.#socket.cork();
     for (const message of messages) this.#socket.write(encodeMessage(message));
     this.#socket.uncork();
@@ -162,20 +166,17 @@ export class PeerConnection {
   }
 
   /**
-   * `frame` has `PIECE_HEADER_BYTES` free in front of each block's bytes; `done`: it may be used again.
+   * Part of a run of blocks; until its last one nothing else goes out. `done`: the memory may be used again.
    * False when the connection has ended meanwhile.
    */
-  sendRun(run: readonly Block[], frame: Buffer, done: () => void): boolean {
+  sendPart(part: Buffer, isLast: boolean, done: () => void): boolean {
     if (this.#ended) {
       done();
       return false;
     }
-    let at = 0;
-    for (const block of run) {
-      encodePieceHeader(block).copy(frame, at);
-      at += PIECE_HEADER_BYTES + block.length;
-    }
-    this.#socket.write(frame, done);
+    this.#socket.write(part, done);
+    this.#isInRun = !isLast;
+    if (isLast) this.send(...this.#held.splice(0));
     return true;
   }
 

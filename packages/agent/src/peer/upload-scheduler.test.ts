@@ -1,5 +1,5 @@
 import type { Block } from '@shoal/swarm';
-import type { WireMessage } from '@shoal/wire';
+import { PIECE_HEADER_BYTES, type WireMessage } from '@shoal/wire';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
 import { createGate } from '../wait.testkit.ts';
@@ -22,6 +22,7 @@ interface TwinConnection {
 
 function twinConnection(): TwinConnection & PeerConnection {
   const drains: (() => void)[] = [];
+  let run: Buffer = Buffer.alloc(0);
   const twin = {
     peerClass: 'prewarm',
     sent: [] as Block[],
@@ -34,9 +35,13 @@ function twinConnection(): TwinConnection & PeerConnection {
       return !twin.full && !twin.ended;
     },
     onceDrained: (then: () => void) => void drains.push(then),
-    sendRun: (run: readonly Block[], frame: Buffer, done: () => void) => {
-      if (!twin.ended) twin.sent.push(...run);
-      if (!twin.ended) twin.frames.push(frame.length);
+    sendPart: (part: Buffer, isLast: boolean, done: () => void) => {
+      if (!twin.ended) {
+        twin.frames.push(part.length);
+        run = Buffer.concat([run, part]);
+        if (isLast) twin.sent.push(...blocksIn(run));
+        if (isLast) run = Buffer.alloc(0);
+      }
       done();
       return !twin.ended;
     },
@@ -48,6 +53,17 @@ function twinConnection(): TwinConnection & PeerConnection {
     },
   };
   return twin as unknown as TwinConnection & PeerConnection;
+}
+
+/** As the receiver reads them: a header in front of each. */
+function blocksIn(run: Buffer): Block[] {
+  const found: Block[] = [];
+  for (let at = 0; at < run.length; ) {
+    const length = run.readUInt32BE(at) - 9;
+    found.push({ piece: run.readUInt32BE(at + 5), offset: run.readUInt32BE(at + 9), length });
+    at += PIECE_HEADER_BYTES + length;
+  }
+  return found;
 }
 
 const reader: BlockReader = { readRun: async () => {} };
@@ -92,12 +108,25 @@ describe('under a cap', () => {
     expect(peers.map(({ said }) => said.map(({ type }) => type))).toEqual([[], [], ['reject'], ['reject']]);
   });
 
-  it('of one block in two seconds a block still leaves', async () => {
+  it('of one block in two seconds a block still leaves, in parts', async () => {
     const scheduler = schedule(BLOCK / 2);
     const peer = twinConnection();
     for (const block of blocks(3)) scheduler.add(peer, block, reader);
-    await vi.advanceTimersByTimeAsync(2500);
+    await vi.advanceTimersByTimeAsync(4500);
     expect(peer.sent).toHaveLength(2);
+    expect(Math.max(...peer.frames)).toBeLessThan(1500);
+  });
+
+  it('no two blocks are begun at a time, whoever asked for them', async () => {
+    const scheduler = schedule(BLOCK);
+    const peers = [twinConnection(), twinConnection()];
+    const begun: number[] = [];
+    const noting: BlockReader = { readRun: async ([block]) => void begun.push(block?.piece ?? -1) };
+    for (const [piece, peer] of peers.entries()) scheduler.add(peer, { piece, offset: 0, length: BLOCK }, noting);
+    await vi.advanceTimersByTimeAsync(900);
+    expect(begun).toEqual([0]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(begun).toEqual([0, 1]);
   });
 
   it('of zero nothing leaves', async () => {

@@ -1,10 +1,11 @@
 /**
- * Sends blocks under the upload cap, in the order of the queue. Reads ahead a connection into frames
- * that are recycled. Who is next, and who is turned away, is decided by the queue.
+ * Sends blocks under the upload cap, in the order of the queue, and no more of a block at a time than the
+ * cap lets through: what is longer goes out in parts. Reads ahead a connection into frames that are
+ * recycled. Who is next, and who is turned away, is decided by the queue.
  */
 import type { Traffic } from '@shoal/policy';
 import { type Block, type TrafficClass, turnsWaiting, UploadQueue } from '@shoal/swarm';
-import { PIECE_HEADER_BYTES } from '@shoal/wire';
+import { encodePieceHeader, PIECE_HEADER_BYTES } from '@shoal/wire';
 import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
@@ -16,8 +17,20 @@ export interface BlockReader {
 
 interface Sender {
   reader: BlockReader;
-  /** Runs being read from disk for this connection. */
-  reading: number;
+  /** Being read or sent, in their order. */
+  runs: Outgoing[];
+}
+
+/** Blocks on their way, in one frame. */
+interface Outgoing {
+  connection: PeerConnection;
+  frame: Buffer;
+  /** Of the frame: not of the blob. */
+  headerBytes: number;
+  /** Of the frame: what the caps have let through. */
+  paidBytes: number;
+  sentBytes: number;
+  isRead: boolean;
 }
 
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
@@ -32,6 +45,8 @@ const MAX_RUN_BYTES = 1024 * 1024;
 const ALL_RUNS_BYTES = 8 * 1024 * 1024;
 /** Under a cap a run is no more than what the bucket may save up. */
 const RUN_MS = 10;
+/** The least that is sent at a time, in debt if need be: about one full frame of Ethernet. */
+const LEAST_PART_BYTES = 1448;
 
 export class UploadScheduler {
   sentBytes = 0;
@@ -39,6 +54,8 @@ export class UploadScheduler {
   readonly #now: () => number;
   readonly #queue = new UploadQueue<PeerConnection>();
   readonly #senders = new Map<PeerConnection, Sender>();
+  /** Those that the caps have not let through to their ends. */
+  readonly #unpaid = new Set<Outgoing>();
   readonly #frames = createFramePool();
   #timer: NodeJS.Timeout | undefined;
 
@@ -54,7 +71,7 @@ export class UploadScheduler {
     reader: BlockReader,
   ): void {
     const block = { piece, offset, length };
-    if (!this.#senders.has(connection)) this.#senders.set(connection, { reader, reading: 0 });
+    if (!this.#senders.has(connection)) this.#senders.set(connection, { reader, runs: [] });
     const mostTurns = this.#takesAll(connection) ? Number.POSITIVE_INFINITY : turnsWaiting(remote);
     const waiting = this.#queue.add(connection, block, {
       ...{ mostTurns, remote, class: connection.peerClass },
@@ -81,6 +98,7 @@ export class UploadScheduler {
   remove(connection: PeerConnection): void {
     this.#queue.remove(connection);
     this.#senders.delete(connection);
+    for (const outgoing of this.#unpaid) if (outgoing.connection === connection) this.#unpaid.delete(outgoing);
   }
 
   /** Peers that were allowed longer blocks come back and agree on these: a cap became lower. */
@@ -93,6 +111,7 @@ export class UploadScheduler {
     clearTimeout(this.#timer);
     this.#queue.clear();
     this.#senders.clear();
+    this.#unpaid.clear();
   }
 
   /** Without a cap the queue is short by itself; a foreign client takes a rejected request for a missing piece. */
@@ -102,6 +121,10 @@ export class UploadScheduler {
 
   #pump(): void {
     let waits = false;
+    for (const outgoing of this.#unpaid) {
+      this.#pay(outgoing);
+      this.#send(outgoing.connection);
+    }
     const canTake = (connection: PeerConnection): boolean => {
       if (!this.#hasRoom(connection)) return false;
       const isFree = this.#bandwidth.available(trafficTo(connection)) > 0;
@@ -111,19 +134,30 @@ export class UploadScheduler {
     for (;;) {
       const next = this.#queue.next(canTake, (connection) => this.#runBytes(connection));
       if (next === undefined) break;
-      this.#bandwidth.take(trafficTo(next.requester), bytesOf(next.run));
       void this.#serve(next.requester, next.run);
     }
-    if (waits) this.#pumpLater();
+    if (waits || this.#unpaid.size > 0) this.#pumpLater();
   }
 
   #hasRoom(connection: PeerConnection): boolean {
-    return (this.#senders.get(connection)?.reading ?? READS_AHEAD) < READS_AHEAD && connection.canSendBlock;
+    return (this.#senders.get(connection)?.runs.length ?? READS_AHEAD) < READS_AHEAD && connection.canSendBlock;
   }
 
   #runBytes(connection: PeerConnection): number {
     const inTime = (this.#bandwidth.rate(trafficTo(connection)) * RUN_MS) / 1000;
     return Math.min(MAX_RUN_BYTES, inTime, ALL_RUNS_BYTES / this.#queue.size);
+  }
+
+  /** Takes from the caps what they have for it. */
+  #pay(outgoing: Outgoing): void {
+    const traffic = trafficTo(outgoing.connection);
+    const available = this.#bandwidth.available(traffic);
+    if (available <= 0) return;
+    const allowed = Math.max(Math.floor(available), LEAST_PART_BYTES);
+    const bytes = Math.min(outgoing.frame.length - outgoing.paidBytes, allowed);
+    this.#bandwidth.take(traffic, bytes);
+    outgoing.paidBytes += bytes;
+    if (outgoing.paidBytes === outgoing.frame.length) this.#unpaid.delete(outgoing);
   }
 
   #pumpLater(): void {
@@ -134,24 +168,56 @@ export class UploadScheduler {
   }
 
   async #serve(connection: PeerConnection, run: Block[]): Promise<void> {
-    const sender = this.#senders.get(connection) as Sender;
-    sender.reading++;
-    const frame = this.#frames.take(run.length * PIECE_HEADER_BYTES + bytesOf(run));
+    const { reader, runs } = this.#senders.get(connection) as Sender;
+    const headerBytes = run.length * PIECE_HEADER_BYTES;
+    const frame = this.#frames.take(headerBytes + bytesOf(run));
+    const outgoing: Outgoing = { connection, frame, headerBytes, paidBytes: 0, sentBytes: 0, isRead: false };
+    runs.push(outgoing);
+    this.#unpaid.add(outgoing);
+    this.#pay(outgoing);
     try {
-      await sender.reader.readRun(run, payloadsIn(frame, run));
-      if (connection.sendRun(run, frame, () => this.#frames.give(frame))) this.sentBytes += bytesOf(run);
+      await reader.readRun(run, payloadsIn(frame, run));
+      writeHeaders(run, frame);
+      outgoing.isRead = true;
     } catch {
+      this.#unpaid.delete(outgoing);
+      runs.splice(runs.indexOf(outgoing), 1);
       for (const { piece, offset, length } of run) connection.send({ type: 'reject', piece, offset, length });
       this.#frames.give(frame);
     }
-    sender.reading--;
-    if (connection.canSendBlock) this.#pump();
-    else connection.onceDrained(() => this.#pump());
+    this.#send(connection);
+    this.#pump();
+  }
+
+  /** What has been read and paid for, in the order of the runs: none begins before the one in front is out. */
+  #send(connection: PeerConnection): void {
+    const runs = this.#senders.get(connection)?.runs ?? [];
+    for (let [first] = runs; first?.isRead; [first] = runs) {
+      const { frame, headerBytes, sentBytes, paidBytes } = first;
+      const isLast = paidBytes === frame.length;
+      if (paidBytes > sentBytes) {
+        first.sentBytes = paidBytes;
+        const done = (): void => void (isLast && this.#frames.give(frame));
+        const isSent = connection.sendPart(frame.subarray(sentBytes, paidBytes), isLast, done);
+        if (isSent) this.sentBytes += paidBytes - sentBytes - (sentBytes === 0 ? headerBytes : 0);
+      }
+      if (!isLast) return;
+      runs.shift();
+    }
+    if (!connection.canSendBlock) connection.onceDrained(() => this.#pump());
   }
 }
 
 function bytesOf(run: readonly Block[]): number {
   return run.reduce((sum, { length }) => sum + length, 0);
+}
+
+function writeHeaders(run: readonly Block[], frame: Buffer): void {
+  let at = 0;
+  for (const block of run) {
+    encodePieceHeader(block).copy(frame, at);
+    at += PIECE_HEADER_BYTES + block.length;
+  }
 }
 
 /** Where each block's bytes stand in the frame: behind its header. */

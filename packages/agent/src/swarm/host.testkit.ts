@@ -1,7 +1,7 @@
 /** Hosts on loopback with a real peer port, store and workers; a test is their tracker. */
 import type { Block } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
-import { PIECE_HEADER_BYTES, type TicketRole, type WireEvent } from '@shoal/wire';
+import { encodePieceHeader, PIECE_HEADER_BYTES, type TicketRole, type WireEvent } from '@shoal/wire';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
@@ -187,5 +187,11 @@ export function bytesFrom({ runner }: Member, host: { identity: { peerId: string
 
 /** Answers every request with the good block. */
 export function serve(blob: TestBlob): (connection: PeerConnection, block: Block) => void {
-  return (connection, block) => void connection.sendRun([block], frameOf(blob, block), () => {});
+  return (connection, block) => sendBlock(connection, block, frameOf(blob, block));
+}
+
+/** `frame`: of `frameOf`, or the beginning of one. */
+export function sendBlock(connection: PeerConnection, block: Block, frame: Buffer, done = () => {}): void {
+  encodePieceHeader(block).copy(frame);
+  connection.sendPart(frame, true, done);
 }

@@ -1,10 +1,21 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { encodePieceHeader } from '@shoal/wire';
 import { describe, expect, it } from 'vitest';
 import { newIdentity } from '../peer/peer.testkit.ts';
 import type { PeerConnection } from '../peer/peer-connection.ts';
 import { blobOf, contentOf, ioError, PIECE, type TestBlob, workersWith } from '../store/store.testkit.ts';
 import { createGate, until } from '../wait.testkit.ts';
-import { bytesFrom, expectWhole, frameOf, type Member, member, serve, startHost, twinPeer } from './host.testkit.ts';
+import {
+  bytesFrom,
+  expectWhole,
+  frameOf,
+  type Member,
+  member,
+  sendBlock,
+  serve,
+  startHost,
+  twinPeer,
+} from './host.testkit.ts';
 
 const MIB = 1024 * 1024;
 
@@ -38,8 +49,7 @@ describe('wrong bytes', () => {
     const blob = blobOf(PIECE);
     const liar = await twinPeer({
       pieces: 1,
-      onRequest: (connection, block) =>
-        void connection.sendRun([block], frameOf(blob, block, Buffer.alloc(PIECE, 1)), () => {}),
+      onRequest: (connection, block) => sendBlock(connection, block, frameOf(blob, block, Buffer.alloc(PIECE, 1))),
     });
     const sink = await member(await startHost(), blob);
     sink.runner.want([liar.neighbour]);
@@ -52,7 +62,7 @@ describe('wrong bytes', () => {
     const unasked = { piece: 3, offset: 0, length: 100 };
     const pushy = await twinPeer({
       pieces: 4,
-      onOpen: (connection) => void connection.sendRun([unasked], frameOf(blob, unasked), () => {}),
+      onOpen: (connection) => sendBlock(connection, unasked, frameOf(blob, unasked)),
     });
     const sink = await member(await startHost(), blob);
     sink.runner.want([pushy.neighbour]);
@@ -69,7 +79,7 @@ async function blockedLiar(blob: TestBlob) {
     onRequest(connection, block) {
       if (answered.has(connection)) return;
       answered.add(connection);
-      connection.sendRun([block], frameOf(blob, block, Buffer.alloc(blob.pieceLength, 1)), () => {});
+      sendBlock(connection, block, frameOf(blob, block, Buffer.alloc(blob.pieceLength, 1)));
     },
   });
   const sink = await member(await startHost(), blob);
@@ -77,6 +87,23 @@ async function blockedLiar(blob: TestBlob) {
   await until('the block', () => sink.host.peers.closeReasons.has('blocked'));
   return { liar, sink };
 }
+
+it('what a peer says in the middle of a block it sends in parts comes behind the block', async () => {
+  const blob = blobOf(2 * PIECE);
+  const talker = await twinPeer({
+    pieces: blob.pieces,
+    onRequest(connection, block) {
+      const frame = frameOf(blob, block);
+      encodePieceHeader(block).copy(frame);
+      connection.sendPart(frame.subarray(0, 1000), false, () => {});
+      connection.send({ type: 'have', piece: block.piece });
+      connection.sendPart(frame.subarray(1000), true, () => {});
+    },
+  });
+  const sink = await member(await startHost(), blob);
+  sink.runner.want([talker.neighbour]);
+  await expectWhole(sink, blob);
+});
 
 describe('a peer that dies', () => {
   it('in the middle of a block costs only that block: the rest comes from another', async () => {
@@ -86,8 +113,8 @@ describe('a peer that dies', () => {
       pieces: blob.pieces,
       onRequest(connection, block) {
         const whole = frameOf(blob, block);
-        if (served++ < 5) return void connection.sendRun([block], whole, () => {});
-        connection.sendRun([block], whole.subarray(0, 5000), () => connection.close('killed'));
+        if (served++ < 5) return sendBlock(connection, block, whole);
+        sendBlock(connection, block, whole.subarray(0, 5000), () => connection.close('killed'));
       },
     });
     const good = await member(await startHost(), blob, { holds: 'all' });
@@ -167,9 +194,9 @@ it('a slow peer’s late bytes do not reach a piece that another has finished', 
     pieces: 1,
     onRequest(connection, block) {
       const whole = frameOf(blob, block);
-      if (block.offset < 3 * 16 * 1024) return void connection.sendRun([block], whole, () => {});
-      connection.sendRun([block], whole.subarray(0, 5000), () => {});
-      late = () => connection.sendRun([block], Buffer.alloc(whole.length - 5000, 1), () => {});
+      if (block.offset < 3 * 16 * 1024) return sendBlock(connection, block, whole);
+      sendBlock(connection, block, whole.subarray(0, 5000));
+      late = () => sendBlock(connection, block, Buffer.alloc(whole.length - 5000, 1));
     },
   });
   const sink = await member(await startHost({ workers }), blob);
