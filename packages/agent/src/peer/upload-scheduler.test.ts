@@ -2,6 +2,7 @@ import type { Block } from '@shoal/swarm';
 import { PIECE_HEADER_BYTES, type WireMessage } from '@shoal/wire';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
+import { ownRules } from '../bandwidth/bandwidth.ts';
 import { createGate } from '../wait.testkit.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { type BlockReader, UploadScheduler } from './upload-scheduler.ts';
@@ -127,6 +128,20 @@ describe('under a cap', () => {
     expect(begun).toEqual([0]);
     await vi.advanceTimersByTimeAsync(200);
     expect(begun).toEqual([0, 1]);
+  });
+
+  it('that falls to zero in the middle of a block ends the connection, which could say nothing else', async () => {
+    const bandwidth = bandwidthOf({ up: BLOCK });
+    const scheduler = new UploadScheduler(bandwidth, () => performance.now());
+    const peer = twinConnection();
+    scheduler.add(peer, { piece: 0, offset: 0, length: BLOCK }, reader);
+    await vi.advanceTimersByTimeAsync(500);
+    bandwidth.setRules(ownRules({ uploadBytesPerSecond: 0, downloadBytesPerSecond: Number.POSITIVE_INFINITY }));
+    await vi.advanceTimersByTimeAsync(4000);
+    expect(peer.closed).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(peer.closed[0]).toBe('held back in the middle of a block');
+    scheduler.stop();
   });
 
   it('of zero nothing leaves', async () => {

@@ -31,6 +31,8 @@ interface Outgoing {
   paidBytes: number;
   sentBytes: number;
   isRead: boolean;
+  /** When the caps last let something of it through. */
+  paidAt: number;
 }
 
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
@@ -47,6 +49,8 @@ const ALL_RUNS_BYTES = 8 * 1024 * 1024;
 const RUN_MS = 10;
 /** The least that is sent at a time, in debt if need be: about one full frame of Ethernet. */
 const LEAST_PART_BYTES = 1448;
+/** A block in part holds up all that is said on its connection: when the caps let nothing more through, that ends. */
+const STUCK_MS = 5000;
 
 export class UploadScheduler {
   sentBytes = 0;
@@ -124,6 +128,8 @@ export class UploadScheduler {
     for (const outgoing of this.#unpaid) {
       this.#pay(outgoing);
       this.#send(outgoing.connection);
+      if (outgoing.sentBytes > 0 && this.#now() - outgoing.paidAt > STUCK_MS)
+        outgoing.connection.close('held back in the middle of a block');
     }
     const canTake = (connection: PeerConnection): boolean => {
       if (!this.#hasRoom(connection)) return false;
@@ -157,6 +163,7 @@ export class UploadScheduler {
     const bytes = Math.min(outgoing.frame.length - outgoing.paidBytes, allowed);
     this.#bandwidth.take(traffic, bytes);
     outgoing.paidBytes += bytes;
+    outgoing.paidAt = this.#now();
     if (outgoing.paidBytes === outgoing.frame.length) this.#unpaid.delete(outgoing);
   }
 
@@ -171,7 +178,15 @@ export class UploadScheduler {
     const { reader, runs } = this.#senders.get(connection) as Sender;
     const headerBytes = run.length * PIECE_HEADER_BYTES;
     const frame = this.#frames.take(headerBytes + bytesOf(run));
-    const outgoing: Outgoing = { connection, frame, headerBytes, paidBytes: 0, sentBytes: 0, isRead: false };
+    const outgoing: Outgoing = {
+      connection,
+      frame,
+      headerBytes,
+      paidBytes: 0,
+      sentBytes: 0,
+      isRead: false,
+      paidAt: this.#now(),
+    };
     runs.push(outgoing);
     this.#unpaid.add(outgoing);
     this.#pay(outgoing);
