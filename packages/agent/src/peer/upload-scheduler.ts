@@ -178,15 +178,8 @@ export class UploadScheduler {
     const { reader, runs } = this.#senders.get(connection) as Sender;
     const headerBytes = run.length * PIECE_HEADER_BYTES;
     const frame = this.#frames.take(headerBytes + bytesOf(run));
-    const outgoing: Outgoing = {
-      connection,
-      frame,
-      headerBytes,
-      paidBytes: 0,
-      sentBytes: 0,
-      isRead: false,
-      paidAt: this.#now(),
-    };
+    const nothingYet = { paidBytes: 0, sentBytes: 0, isRead: false, paidAt: this.#now() };
+    const outgoing: Outgoing = { connection, frame, headerBytes, ...nothingYet };
     runs.push(outgoing);
     this.#unpaid.add(outgoing);
     this.#pay(outgoing);
@@ -218,8 +211,8 @@ export class UploadScheduler {
       }
       if (!isLast) return;
       runs.shift();
+      if (!connection.canSendBlock) connection.onceDrained(() => this.#pump());
     }
-    if (!connection.canSendBlock) connection.onceDrained(() => this.#pump());
   }
 }
 
