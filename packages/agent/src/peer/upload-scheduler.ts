@@ -184,8 +184,7 @@ export class UploadScheduler {
     this.#unpaid.add(outgoing);
     this.#pay(outgoing);
     try {
-      await reader.readRun(run, payloadsIn(frame, run));
-      writeHeaders(run, frame);
+      await reader.readRun(run, layOut(run, frame));
       outgoing.isRead = true;
     } catch {
       this.#unpaid.delete(outgoing);
@@ -220,20 +219,13 @@ function bytesOf(run: readonly Block[]): number {
   return run.reduce((sum, { length }) => sum + length, 0);
 }
 
-function writeHeaders(run: readonly Block[], frame: Buffer): void {
-  let at = 0;
-  for (const block of run) {
-    encodePieceHeader(block).copy(frame, at);
-    at += PIECE_HEADER_BYTES + block.length;
-  }
-}
-
-/** Where each block's bytes stand in the frame: behind its header. */
-function payloadsIn(frame: Buffer, run: readonly Block[]): Buffer[] {
+/** Writes the header in front of each block; returns where their bytes belong. */
+function layOut(run: readonly Block[], frame: Buffer): Buffer[] {
   let end = 0;
-  return run.map(({ length }) => {
+  return run.map((block) => {
+    encodePieceHeader(block).copy(frame, end);
     const start = end + PIECE_HEADER_BYTES;
-    end = start + length;
+    end = start + block.length;
     return frame.subarray(start, end);
   });
 }

@@ -1,6 +1,5 @@
 import { decodeClass, SHOAL_CLASS_ID, type TrafficClass } from '@shoal/wire';
 import { describe, expect, it } from 'vitest';
-import { blockBytesFor } from '../bandwidth/bandwidth.ts';
 import type { PeerConnection } from '../peer/peer-connection.ts';
 import { blobOf, fill, PIECE, type TestBlob } from '../store/store.testkit.ts';
 import { until } from '../wait.testkit.ts';
@@ -108,7 +107,7 @@ describe('a pull beside a pre-warm between the same two hosts', () => {
     ['the uploader’s', { uploadBytesPerSecond: 32 * MIB }],
     ['its own', { downloadBytesPerSecond: 32 * MIB }],
   ])('has nearly all of %s cap; as a pre-warm it would have half', async (_whose, cap) => {
-    const caps = { ...cap, blockBytes: blockBytesFor(32 * MIB) };
+    const caps = { ...cap, blockBytes: 128 * 1024 };
     const beside = await besideWarm('prewarm', caps);
     const before = await besideWarm('pull', caps);
     expect(beside).toBeGreaterThan(0.6);

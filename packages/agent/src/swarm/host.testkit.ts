@@ -1,7 +1,7 @@
 /** Hosts on loopback with a real peer port, store and workers; a test is their tracker. */
 import type { Block } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
-import { encodePieceHeader, PIECE_HEADER_BYTES, type TicketRole, type WireEvent } from '@shoal/wire';
+import { encodePieceHeader, type TicketRole, type WireEvent } from '@shoal/wire';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
@@ -172,8 +172,8 @@ export async function twinPeer(options: TwinPeerOptions): Promise<TwinPeer> {
 }
 
 /** A block as it goes onto the wire; `bytes` of a good blob unless told otherwise. */
-export function frameOf(blob: TestBlob, { piece, offset, length }: Block, bytes = pieceOf(blob, piece)): Buffer {
-  return Buffer.concat([Buffer.alloc(PIECE_HEADER_BYTES), bytes.subarray(offset, offset + length)]);
+export function frameOf(blob: TestBlob, block: Block, bytes = pieceOf(blob, block.piece)): Buffer {
+  return Buffer.concat([encodePieceHeader(block), bytes.subarray(block.offset, block.offset + block.length)]);
 }
 
 export async function expectWhole({ runner, completed }: Member, blob: TestBlob): Promise<void> {
@@ -187,11 +187,10 @@ export function bytesFrom({ runner }: Member, host: { identity: { peerId: string
 
 /** Answers every request with the good block. */
 export function serve(blob: TestBlob): (connection: PeerConnection, block: Block) => void {
-  return (connection, block) => sendBlock(connection, block, frameOf(blob, block));
+  return (connection, block) => sendFrame(connection, frameOf(blob, block));
 }
 
-/** `frame`: of `frameOf`, or the beginning of one. */
-export function sendBlock(connection: PeerConnection, block: Block, frame: Buffer, done = () => {}): void {
-  encodePieceHeader(block).copy(frame);
+/** `frame`: of `frameOf`, or a part of one. */
+export function sendFrame(connection: PeerConnection, frame: Buffer, done = () => {}): void {
   connection.sendPart(frame, true, done);
 }

@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { encodePieceHeader } from '@shoal/wire';
 import { describe, expect, it } from 'vitest';
 import { newIdentity } from '../peer/peer.testkit.ts';
 import type { PeerConnection } from '../peer/peer-connection.ts';
@@ -11,7 +10,7 @@ import {
   frameOf,
   type Member,
   member,
-  sendBlock,
+  sendFrame,
   serve,
   startHost,
   twinPeer,
@@ -49,7 +48,7 @@ describe('wrong bytes', () => {
     const blob = blobOf(PIECE);
     const liar = await twinPeer({
       pieces: 1,
-      onRequest: (connection, block) => sendBlock(connection, block, frameOf(blob, block, Buffer.alloc(PIECE, 1))),
+      onRequest: (connection, block) => sendFrame(connection, frameOf(blob, block, Buffer.alloc(PIECE, 1))),
     });
     const sink = await member(await startHost(), blob);
     sink.runner.want([liar.neighbour]);
@@ -62,7 +61,7 @@ describe('wrong bytes', () => {
     const unasked = { piece: 3, offset: 0, length: 100 };
     const pushy = await twinPeer({
       pieces: 4,
-      onOpen: (connection) => sendBlock(connection, unasked, frameOf(blob, unasked)),
+      onOpen: (connection) => sendFrame(connection, frameOf(blob, unasked)),
     });
     const sink = await member(await startHost(), blob);
     sink.runner.want([pushy.neighbour]);
@@ -79,7 +78,7 @@ async function blockedLiar(blob: TestBlob) {
     onRequest(connection, block) {
       if (answered.has(connection)) return;
       answered.add(connection);
-      sendBlock(connection, block, frameOf(blob, block, Buffer.alloc(blob.pieceLength, 1)));
+      sendFrame(connection, frameOf(blob, block, Buffer.alloc(blob.pieceLength, 1)));
     },
   });
   const sink = await member(await startHost(), blob);
@@ -94,7 +93,6 @@ it('what a peer says in the middle of a block it sends in parts comes behind the
     pieces: blob.pieces,
     onRequest(connection, block) {
       const frame = frameOf(blob, block);
-      encodePieceHeader(block).copy(frame);
       connection.sendPart(frame.subarray(0, 1000), false, () => {});
       connection.send({ type: 'have', piece: block.piece });
       connection.sendPart(frame.subarray(1000), true, () => {});
@@ -113,8 +111,8 @@ describe('a peer that dies', () => {
       pieces: blob.pieces,
       onRequest(connection, block) {
         const whole = frameOf(blob, block);
-        if (served++ < 5) return sendBlock(connection, block, whole);
-        sendBlock(connection, block, whole.subarray(0, 5000), () => connection.close('killed'));
+        if (served++ < 5) return sendFrame(connection, whole);
+        sendFrame(connection, whole.subarray(0, 5000), () => connection.close('killed'));
       },
     });
     const good = await member(await startHost(), blob, { holds: 'all' });
@@ -194,9 +192,9 @@ it('a slow peer’s late bytes do not reach a piece that another has finished', 
     pieces: 1,
     onRequest(connection, block) {
       const whole = frameOf(blob, block);
-      if (block.offset < 3 * 16 * 1024) return sendBlock(connection, block, whole);
-      sendBlock(connection, block, whole.subarray(0, 5000));
-      late = () => sendBlock(connection, block, Buffer.alloc(whole.length - 5000, 1));
+      if (block.offset < 3 * 16 * 1024) return sendFrame(connection, whole);
+      sendFrame(connection, whole.subarray(0, 5000));
+      late = () => sendFrame(connection, Buffer.alloc(whole.length - 5000, 1));
     },
   });
   const sink = await member(await startHost({ workers }), blob);
