@@ -10,7 +10,7 @@ import {
   randomFrom,
   type SwarmEffect,
   type SwarmEvent,
-  turnsWaiting,
+  TURNS_WAITING,
 } from '@shoal/swarm';
 import { createFleetTracker, type FleetTracker } from './fleet-tracker.ts';
 import { createHost, restart, type SimHost, type Wire } from './host.ts';
@@ -281,7 +281,7 @@ export class World {
 
   #serve(host: SimHost, wire: Wire, block: Block & { remote?: boolean }): void {
     const { remote } = block;
-    const room = { mostTurns: turnsWaiting(remote), remote, now: this.time.now };
+    const room = { mostTurns: TURNS_WAITING, remote, now: this.time.now };
     if (host.uploads.add(wire, block, room) !== 'busy') return this.#uploads.pump(host);
     this.#deliver(wire, wire.from, rejection(wire, block));
   }

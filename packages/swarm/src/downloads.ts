@@ -138,11 +138,16 @@ export class Downloads {
       const link = inTurn(index);
       if (!link.remote || link.choked || !hasRoom(link)) continue;
       if (!link.remoteIsSeeder && (wanted.length >= room || link.busyUntil > now)) continue;
-      const piece = this.#abandonedBy(link, suits) ?? this.picker.pick(link.have, suits);
+      const piece = this.#abandonedBy(link, suits) ?? this.#pickToLease(link, suits);
       if (piece !== undefined) (link.remoteIsSeeder ? shown : wanted).push(piece);
     }
     const ask = this.leases.ask({ wanted, shown }, now);
     if (ask !== undefined) effects.push({ type: 'askLeases', ...ask });
+  }
+
+  /** The rarest pieces are with one host each: if all zones leased those, all would stand in line there. */
+  #pickToLease(link: Link, suits: (piece: number) => boolean): number | undefined {
+    return link.remoteIsSeeder ? this.picker.pick(link.have, suits) : this.picker.pickAny(link.have, suits);
   }
 
   /** A piece that was begun and cannot be gone on with where it was. */

@@ -6,4 +6,4 @@ export { PieceSet } from './piece-set.ts';
 export { randomFrom } from './random.ts';
 export { Swarm, type SwarmOptions } from './swarm.ts';
 export { CLASSES, ClassShares, type TrafficClass } from './traffic-class.ts';
-export { turnsWaiting, UploadQueue } from './upload-queue.ts';
+export { TURNS_WAITING, UploadQueue } from './upload-queue.ts';

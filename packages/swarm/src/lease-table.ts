@@ -11,7 +11,10 @@ export const LEASE_MS = 10_000;
 const FETCHING_MS = 1000;
 const LEAST_FETCHING = 8;
 const MEASURE_MS = 1000;
-/** An arrived piece is not leased again for so long: by then every neighbour knows of it. */
+/**
+ * An arrived piece is not leased again for so long. Through a large zone it takes longer; the few second copies that
+ * this allows speed it up.
+ */
 const ARRIVED_MS = 2000;
 
 export interface LeaseTable {

@@ -14,8 +14,8 @@ const LATER_MS = 200;
 const REFUSED_MS = 2500;
 /** A lease without a block for so long is given up. */
 const IDLE_MS = 5000;
-/** Leases at a time, if pieces come in slowly: one that is being fetched and the next. */
-const LEAST_AHEAD = 2;
+/** Leases at a time, if pieces come in slowly: one more would wait at a busy uploader while a freer host goes without. */
+const LEAST_AHEAD = 1;
 /** Leased ahead of what comes in. */
 const AHEAD_MS = 200;
 const MEASURE_MS = 1000;

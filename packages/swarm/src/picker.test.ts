@@ -37,6 +37,14 @@ describe('the piece picker', () => {
     expect(picker.pick(setOf(3, 0, 1, 2))).toBeUndefined();
   });
 
+  it('takes any piece alike for who asks for one whatever its rarity', () => {
+    const picker = pickerFor('3912');
+    const picked = new Set<number | undefined>();
+    for (let time = 0; time < 200; time++) picked.add(picker.pickAny(setOf(4, 0, 1, 3), (piece) => piece !== 3));
+    expect(picked).toEqual(new Set([0, 1]));
+    expect(picker.pickAny(setOf(4, 0), () => false)).toBeUndefined();
+  });
+
   it('breaks ties at random', () => {
     const picker = pickerFor('1'.repeat(50));
     const all = setOf(50, ...Array.from({ length: 50 }, (_, piece) => piece));

@@ -65,6 +65,14 @@ export class PiecePicker {
     return undefined;
   }
 
+  /** Any open piece that `holder` has and that suits, whatever its rarity. Stays open. */
+  pickAny(holder: PieceSet, suits: (piece: number) => boolean): number | undefined {
+    const all: number[] = [];
+    for (const bucket of this.#buckets)
+      for (const piece of bucket) if (holder.has(piece) && suits(piece)) all.push(piece);
+    return all[Math.floor(this.#random() * all.length)];
+  }
+
   #insert(piece: number): void {
     const rarity = this.availabilityOf(piece);
     while (this.#buckets.length <= rarity) this.#buckets.push([]);

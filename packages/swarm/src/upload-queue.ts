@@ -43,13 +43,8 @@ interface Taking<Requester> {
   maxBytes: (requester: Requester) => number;
 }
 
-const TURNS_WAITING = 2;
-const REMOTE_TURNS_WAITING = 4;
-
-/** Pieces that may wait at an uploader with a cap. Who fetches for its whole zone waits behind nobody but its like. */
-export function turnsWaiting(remote: boolean | undefined): number {
-  return remote ? REMOTE_TURNS_WAITING : TURNS_WAITING;
-}
+/** Pieces that may wait at an uploader with a cap. */
+export const TURNS_WAITING = 2;
 
 /** A turn ends at the end of a piece, and not before so many bytes. */
 const TURN_BYTES = 1024 * 1024;

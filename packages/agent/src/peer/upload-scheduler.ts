@@ -4,7 +4,7 @@
  * recycled. Who is next, and who is turned away, is decided by the queue.
  */
 import type { Traffic } from '@shoal/policy';
-import { type Block, type TrafficClass, turnsWaiting, UploadQueue } from '@shoal/swarm';
+import { type Block, type TrafficClass, TURNS_WAITING, UploadQueue } from '@shoal/swarm';
 import { encodePieceHeader, PIECE_HEADER_BYTES } from '@shoal/wire';
 import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 import { createFramePool } from './frame-pool.ts';
@@ -76,7 +76,7 @@ export class UploadScheduler {
   ): void {
     const block = { piece, offset, length };
     if (!this.#senders.has(connection)) this.#senders.set(connection, { reader, runs: [] });
-    const mostTurns = this.#takesAll(connection) ? Number.POSITIVE_INFINITY : turnsWaiting(remote);
+    const mostTurns = this.#takesAll(connection) ? Number.POSITIVE_INFINITY : TURNS_WAITING;
     const waiting = this.#queue.add(connection, block, {
       ...{ mostTurns, remote, class: connection.peerClass },
       now: this.#now(),
