@@ -143,7 +143,7 @@ async function runDirection(results, { folder, network, several, say }) {
 async function measureCap({ row, mbits, direction }, { site, host, sampler, prepare, peers }) {
   const cap = mbits * MBIT;
   const name = `measured-${row}-${Math.round(machineMs())}`;
-  await site.applyPolicy(policyFor(mbits));
+  await site.applyPolicy(policyFor(mbits, direction));
   prepare(name);
   const agent = await site.startAgents({ names: [name], place: host });
   /** @type {import('./harness/windows.mjs').NicSample[]} */
@@ -167,7 +167,7 @@ async function measureCap({ row, mbits, direction }, { site, host, sampler, prep
     const steady = between(await look(), from, machineMs());
     if (!isMoving(steady.slice(-SECOND_MS / SAMPLE_MS), cap))
       throw new Error('all was moved before the end: a larger --size');
-    return { ...describeSteady(steady, cap), ...(await changePolicy({ site, mbits, look })) };
+    return { ...describeSteady(steady, cap), ...(await changePolicy({ site, mbits, direction, look })) };
   } finally {
     await site.cancel(jobId);
     await agent.stop();
@@ -193,13 +193,13 @@ function describeSteady(counts, cap) {
 
 /**
  * From the order to the begin of the first window from which on all are within the new cap.
- * @param {{ site: Site, mbits: number, look: () => Promise<import('./harness/windows.mjs').Count[]> }} what
+ * @param {{ site: Site, mbits: number, direction: Direction, look: () => Promise<import('./harness/windows.mjs').Count[]> }} what
  * @returns {Promise<Record<string, number>>}
  */
-async function changePolicy({ site, mbits, look }) {
+async function changePolicy({ site, mbits, direction, look }) {
   if (mbits < LEAST_MBITS_FOR_SHORT) return {};
   const changedAt = machineMs();
-  await site.applyPolicy(policyFor(mbits / 4));
+  await site.applyPolicy(policyFor(mbits / 4, direction));
   await delay(AFTER_CHANGE_MS);
   const after = between(await look(), changedAt);
   const keptAt = keptFrom(after, CHANGE_WINDOW_MS, (mbits / 4) * MBIT * TOLERANCE);
@@ -211,12 +211,19 @@ async function changePolicy({ site, mbits, look }) {
   };
 }
 
-/** @param {number} mbits */
-function policyFor(mbits) {
+/**
+ * Peers that download give each other little, or the machine would be busy with that alone: it passes single frames on.
+ * @param {number} mbits @param {Direction} direction
+ */
+function policyFor(mbits, direction) {
+  const ofPeers = `
+  - name: little between the peers
+    match: { host: "peer-*" }
+    limit: { per: host, upload: 8 Mbit/s }`;
   return `version: 1
 rules:
   - name: cap of ${mbits} Mbit/s
     match: { host: "measured-*" }
-    limit: { per: host, download: ${mbits} Mbit/s, upload: ${mbits} Mbit/s }
+    limit: { per: host, download: ${mbits} Mbit/s, upload: ${mbits} Mbit/s }${direction === 'up' ? ofPeers : ''}
 `;
 }

@@ -27,6 +27,14 @@ describe('a budget', () => {
     expect(moved / 10).toBeLessThan(1_448_000);
   });
 
+  it('under a low cap counts blocks as they come: 2061 bytes in two frames', () => {
+    const bandwidth = createBandwidth([rule({ bytesPerSecond: 125_000 })], () => 0);
+    const before = bandwidth.available(download);
+    bandwidth.take(download, 10 * 2048);
+    const onWire = (before - bandwidth.available(download)) * (1514 / 1448);
+    expect(onWire / (10 * (13 + 2048 + 2 * 66))).toBeCloseTo(1.01);
+  });
+
   it('counts the acknowledgements of what comes in among what goes out', () => {
     const bandwidth = createBandwidth([rule({ direction: 'upload', bytesPerSecond: 66_000 })], () => 0);
     const before = bandwidth.available(upload);

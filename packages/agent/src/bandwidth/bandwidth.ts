@@ -4,6 +4,7 @@
  * that go the other way are added here. Which rules there are is decided elsewhere.
  */
 import { type BucketRule, createLimiter, type Limiter, type SharedCap, type Traffic } from '@shoal/policy';
+import { PIECE_HEADER_BYTES } from '@shoal/wire';
 
 export interface Bandwidth {
   /** Payload bytes that may move now; at most 0 when none may, `Infinity` when nothing limits them. */
@@ -17,10 +18,13 @@ export interface Bandwidth {
   setRules(rules: readonly BucketRule[]): void;
 }
 
-/** What a full frame of Ethernet is to its payload (MTU 1500, TCP with timestamps). */
-export const WIRE_PER_PAYLOAD = 1514 / 1448;
+/** Of a full frame of Ethernet (MTU 1500, TCP with timestamps). */
+const FRAME_PAYLOAD_BYTES = 1448;
+const FRAME_HEADER_BYTES = 66;
+/** What a full frame is to its payload. */
+export const WIRE_PER_PAYLOAD = (FRAME_PAYLOAD_BYTES + FRAME_HEADER_BYTES) / FRAME_PAYLOAD_BYTES;
 /** An acknowledgement for every two frames. */
-export const ACK_PER_PAYLOAD = 66 / (2 * 1448);
+export const ACK_PER_PAYLOAD = FRAME_HEADER_BYTES / (2 * FRAME_PAYLOAD_BYTES);
 
 /** Requests, haves and refusals beside the blocks: about one part in a hundred, counted on a card at 8 and 80 Mbit/s. */
 const CONTROL = 1.01;
@@ -28,7 +32,7 @@ const CONTROL = 1.01;
 const MAX_BLOCK_BYTES = 256 * 1024;
 /** The least that two agents agree on; what is asked for may be shorter. */
 const MIN_BLOCK_BYTES = 16 * 1024;
-const MIN_REQUEST_BYTES = 4 * 1024;
+const MIN_REQUEST_BYTES = 2 * 1024;
 const BLOCK_MS = 10;
 
 /** Who hears of what moves under caps that hosts share. */
@@ -44,6 +48,7 @@ interface Counting {
   rules: readonly BucketRule[];
   /** The tightest of them. */
   least: BucketRule | undefined;
+  wirePerPayload: number;
 }
 
 export function createBandwidth(
@@ -83,7 +88,7 @@ export function createBandwidth(
       return tokens / WIRE_PER_PAYLOAD;
     },
     take(traffic, bytes) {
-      takeWire(traffic, bytes * WIRE_PER_PAYLOAD * CONTROL);
+      takeWire(traffic, bytes * countingOf(traffic).wirePerPayload * CONTROL);
       const direction = traffic.direction === 'download' ? 'upload' : 'download';
       takeWire({ ...traffic, direction }, bytes * ACK_PER_PAYLOAD);
     },
@@ -106,7 +111,21 @@ function counting(held: readonly BucketRule[], { class: name, direction, remote 
     (tightest, rule) => (rule.bytesPerSecond < (tightest?.bytesPerSecond ?? 0) ? rule : tightest),
     first,
   );
-  return { rules, least };
+  return {
+    rules,
+    least,
+    wirePerPayload: remote === 'registry' || direction === 'upload' ? WIRE_PER_PAYLOAD : ofBlocks(least),
+  };
+}
+
+/** Blocks that are asked for come one by one, and under a low cap their last frame is not full. */
+function ofBlocks(least: BucketRule | undefined): number {
+  const blockBytes = blockBytesFor(
+    (least?.bytesPerSecond ?? Number.POSITIVE_INFINITY) / WIRE_PER_PAYLOAD,
+    MIN_REQUEST_BYTES,
+  );
+  const bytes = blockBytes + PIECE_HEADER_BYTES;
+  return (bytes + Math.ceil(bytes / FRAME_PAYLOAD_BYTES) * FRAME_HEADER_BYTES) / blockBytes;
 }
 
 /** A block is at most about 10 ms of the rate. */

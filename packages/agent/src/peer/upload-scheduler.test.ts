@@ -101,12 +101,33 @@ describe('under a cap', () => {
     expect(scheduler.sentBytes).toBeLessThanOrEqual(403 * BLOCK);
   });
 
-  it('no more than two pieces wait: the next asker is told at once, and may ask elsewhere', async () => {
+  it('no more than two pieces wait: the next asker is told so, and may ask elsewhere', async () => {
     const scheduler = schedule(BLOCK);
     const peers = Array.from({ length: 4 }, twinConnection);
     for (const [piece, peer] of peers.entries())
       scheduler.add(peer, { ...{ type: 'serve' }, piece, offset: 0, length: BLOCK }, reader);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(peers.map(({ said }) => said.map(({ type }) => type))).toEqual([[], [], ['reject'], []]);
+    await vi.advanceTimersByTimeAsync(1000);
     expect(peers.map(({ said }) => said.map(({ type }) => type))).toEqual([[], [], ['reject'], ['reject']]);
+  });
+
+  it('twelve peers that come back whenever they are turned away do not fill it with refusals', async () => {
+    const cap = 250_000;
+    const scheduler = schedule(cap);
+    const peers = Array.from({ length: 12 }, () => ({ connection: twinConnection(), asked: 0, piece: 0 }));
+    const pipeline = 7;
+    for (let now = 0; now < 10_000; now += 20) {
+      for (const peer of peers) {
+        const { sent, said } = peer.connection;
+        if (sent.length + said.length < peer.asked) continue;
+        peer.piece++;
+        peer.asked += pipeline;
+        for (const block of blocks(pipeline, peer.piece)) scheduler.add(peer.connection, block, reader);
+      }
+      await vi.advanceTimersByTimeAsync(20);
+    }
+    expect(scheduler.sentBytes).toBeGreaterThan(0.85 * 10 * cap);
   });
 
   it('of one block in two seconds a block still leaves, in parts', async () => {

@@ -3,12 +3,12 @@
  * cap lets through: what is longer goes out in parts. Reads ahead a connection into frames that are
  * recycled. Who is next, and who is turned away, is decided by the queue.
  */
-import type { Traffic } from '@shoal/policy';
 import { type Block, type TrafficClass, TURNS_WAITING, UploadQueue } from '@shoal/swarm';
 import { encodePieceHeader, PIECE_HEADER_BYTES } from '@shoal/wire';
 import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import { Refusals, trafficTo } from './refusals.ts';
 
 export interface BlockReader {
   /** Blocks that lie behind each other in one piece, each into its target: one read from disk. */
@@ -38,8 +38,6 @@ interface Outgoing {
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
 export const MAX_QUEUED_BLOCKS = 4096;
 const TICK_MS = 5;
-/** A refusal on the wire, in a frame of its own: under a low cap many of them are a part of it. */
-const REJECT_BYTES = 66 + 17;
 const READS_AHEAD = 2;
 /** One read and one write for blocks that lie behind each other: this halves the calls a gigabyte. */
 const MAX_RUN_BYTES = 1024 * 1024;
@@ -61,11 +59,13 @@ export class UploadScheduler {
   /** Those that the caps have not let through to their ends. */
   readonly #unpaid = new Set<Outgoing>();
   readonly #frames = createFramePool();
+  readonly #refusals: Refusals;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(bandwidth: Bandwidth, now: () => number) {
     this.#bandwidth = bandwidth;
     this.#now = now;
+    this.#refusals = new Refusals(bandwidth, now);
   }
 
   /** `remote`: the peer fetches the piece for its whole zone. */
@@ -81,10 +81,7 @@ export class UploadScheduler {
       ...{ mostTurns, remote, class: connection.peerClass },
       now: this.#now(),
     });
-    if (waiting === 'busy') {
-      this.#bandwidth.take(trafficTo(connection), REJECT_BYTES);
-      return connection.send({ type: 'reject', ...block });
-    }
+    if (waiting === 'busy') return this.#refusals.add(connection, block);
     if (waiting > MAX_QUEUED_BLOCKS) return connection.close('requests without end');
     this.#pump();
   }
@@ -97,10 +94,12 @@ export class UploadScheduler {
 
   cancel(connection: PeerConnection, block: Block): void {
     this.#queue.cancel(connection, block);
+    this.#refusals.cancel(connection, block);
   }
 
   remove(connection: PeerConnection): void {
     this.#queue.remove(connection);
+    this.#refusals.remove(connection);
     this.#senders.delete(connection);
     for (const outgoing of this.#unpaid) if (outgoing.connection === connection) this.#unpaid.delete(outgoing);
   }
@@ -114,6 +113,7 @@ export class UploadScheduler {
   stop(): void {
     clearTimeout(this.#timer);
     this.#queue.clear();
+    this.#refusals.stop();
     this.#senders.clear();
     this.#unpaid.clear();
   }
@@ -228,10 +228,6 @@ function layOut(run: readonly Block[], frame: Buffer): Buffer[] {
     end = start + block.length;
     return frame.subarray(start, end);
   });
-}
-
-function trafficTo(connection: PeerConnection): Traffic {
-  return { class: connection.peerClass, direction: 'upload', remote: connection.isRemote ? 'elsewhere' : 'zone' };
 }
 
 function isForeign({ peer }: PeerConnection): boolean {
