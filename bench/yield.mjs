@@ -27,7 +27,7 @@ import { describeYield } from './yield-report.mjs';
 
 export const ROWS = /** @type {const} */ ([]);
 /** Of each of the two images. */
-export const DEFAULT_SIZE = '720MiB';
+export const DEFAULT_SIZE = '960MiB';
 /** Times that business starts from nothing. */
 export const DEFAULT_ROUNDS = 5;
 
@@ -40,9 +40,11 @@ export const LEFT = LINK_RATE * (1 - KEEP_FREE) - BUSINESS;
 const PEERS = 4;
 const IMAGES = /** @type {const} */ (['registry.bench/team/down:1', 'registry.bench/team/up:1']);
 const COPIES = 3.5 + PEERS;
-const [SETTLE_MS, PHASE_MS, QUIET_MS, ONSET_MS] = [3000, 8000, 5000, 2500];
+const [SETTLE_MS, PHASE_MS, QUIET_MS, ONSET_MS] = [3000, 8000, 4000, 2500];
 const WINDOW_MS = 100;
 const SETTLED_MS = 500;
+/** Of business: a grant that is lower by this much saw it. */
+const SEEN = 0.05;
 /** What 100 ms may have above the budget, as under a cap. */
 const TOLERANCE = 1.15;
 
@@ -187,7 +189,7 @@ function describeOnset(samples, grants, startedAt) {
   const keptAt = Math.max(startedAt, ...first);
   const forGoodAt = Math.max(startedAt, ...counts.map((one) => keptFrom(one, WINDOW_MS, LEFT * TOLERANCE)));
   const settled = counts.map((one) => worstRate(between(one, startedAt + SETTLED_MS), WINDOW_MS));
-  const sawAt = grants.find(([atMs]) => atMs >= startedAt)?.[0] ?? Number.NaN;
+  const sawAt = firstSeen(grants, startedAt);
   return {
     ...{ seconds: (keptAt - startedAt) / 1000, afterFirstLookSeconds: Math.max(0, keptAt - sawAt) / 1000 },
     // One that is never kept counts as long as it was looked at.
@@ -196,4 +198,14 @@ function describeOnset(samples, grants, startedAt) {
       worst100msToLeft: Math.max(...settled) / LEFT,
     },
   };
+}
+
+/** When the grant first fell by more than it does for nothing. @param {readonly [number, number, number][]} grants @param {number} startedAt */
+function firstSeen(grants, startedAt) {
+  const before = grants.findLast(([atMs]) => atMs < startedAt) ?? grants[0] ?? [0, LINK_RATE, LINK_RATE];
+  const isLower = (/** @type {number} */ now, /** @type {number} */ then) => now < then - SEEN * BUSINESS;
+  const seen = grants.find(
+    ([atMs, down, up]) => atMs >= startedAt && (isLower(down, before[1]) || isLower(up, before[2])),
+  );
+  return seen?.[0] ?? Number.NaN;
 }

@@ -48,6 +48,7 @@ export class Downloads {
   #verifiable = 0;
   #turn = 0;
   #mostBlockBytes = Number.POSITIVE_INFINITY;
+  #aheadMs: number | undefined;
   /** Counts what may give a link something to ask for again. */
   #version = 0;
 
@@ -97,6 +98,7 @@ export class Downloads {
     const effects: SwarmEffect[] = [];
     const inTurn = turns(links, this.#turn++);
     this.#mostBlockBytes = budget.blockBytes ?? Number.POSITIVE_INFINITY;
+    this.#aheadMs = budget.aheadMs;
     let left = budget.bytes;
     let remoteLeft = budget.remoteBytes ?? Number.POSITIVE_INFINITY;
     for (let asked = true; asked && left > 0; ) {
@@ -122,7 +124,7 @@ export class Downloads {
   }
 
   #mayAsk(link: Link, now: number): boolean {
-    return link.exhaustedAt !== this.#version && !link.choked && link.busyUntil <= now && hasRoom(link);
+    return link.exhaustedAt !== this.#version && !link.choked && link.busyUntil <= now && hasRoom(link, this.#aheadMs);
   }
 
   /** Pieces of other zones that nobody here has. */
@@ -136,7 +138,7 @@ export class Downloads {
       this.leases.isWanted(piece, now) && !wanted.includes(piece) && !shown.includes(piece);
     for (let index = 0; index < links.length; index++) {
       const link = inTurn(index);
-      if (!link.remote || link.choked || !hasRoom(link)) continue;
+      if (!link.remote || link.choked || !hasRoom(link, this.#aheadMs)) continue;
       if (!link.remoteIsSeeder && (wanted.length >= room || link.busyUntil > now)) continue;
       const piece = this.#abandonedBy(link, suits) ?? this.#pickToLease(link, suits);
       if (piece !== undefined) (link.remoteIsSeeder ? shown : wanted).push(piece);

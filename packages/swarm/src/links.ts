@@ -121,11 +121,11 @@ export function noteReceived(link: Link, block: Block, now: number): void {
 }
 
 /** True while one more block may be asked for: by the time the queue takes, at least two blocks. */
-export function hasRoom(link: Link): boolean {
+export function hasRoom(link: Link, pipelineMs = PIPELINE_MS): boolean {
   if (link.snubbed) return link.asked.size === 0;
   const { asked, maxRequests } = link;
   if (maxRequests !== undefined && asked.size >= maxRequests) return false;
-  const aheadMs = maxRequests === undefined ? PIPELINE_MS : FOREIGN_PIPELINE_MS;
+  const aheadMs = maxRequests === undefined ? pipelineMs : FOREIGN_PIPELINE_MS;
   const target = Math.min(MAX_PIPELINE_BYTES, aheadBytes(link, aheadMs));
   return link.askedBytes < Math.max(target, 2 * link.blockBytes);
 }

@@ -16,6 +16,8 @@ export interface Bandwidth {
   /** The longest block that keeps such traffic smooth. */
   blockBytes(traffic: Traffic): number;
   setRules(rules: readonly BucketRule[]): void;
+  /** How much of a peer's rate is asked ahead, ms; undefined: as the swarm likes. */
+  aheadMs: number | undefined;
 }
 
 /** Of a full frame of Ethernet (MTU 1500, TCP with timestamps). */
@@ -92,6 +94,7 @@ export function createBandwidth(
       const direction = traffic.direction === 'download' ? 'upload' : 'download';
       takeWire({ ...traffic, direction }, bytes * ACK_PER_PAYLOAD);
     },
+    aheadMs: undefined,
     rate,
     blockBytes: (traffic) => blockBytesFor(rate(traffic), MIN_REQUEST_BYTES),
     setRules(next) {

@@ -37,7 +37,7 @@ async function control(changes: Partial<TrafficControlOptions> = {}, link?: numb
   onTestFinished(() => traffic.stop());
   const rate = (name: 'pull' | 'prewarm' = 'prewarm') =>
     bandwidth.rate({ class: name, direction: 'download', remote: 'elsewhere' }) * (1514 / 1448);
-  return { traffic, yielding, asked, blocks, rate, dataDir: options.dataDir };
+  return { traffic, bandwidth, yielding, asked, blocks, rate, dataDir: options.dataDir };
 }
 
 const policy = (rules: string, version = 1) => ({ version, text: `version: 1\ntimezone: UTC\nrules:\n${rules}` });
@@ -93,9 +93,10 @@ describe('the limits in force', () => {
   });
 
   it('hold what business traffic leaves free, as soon as that changes', async () => {
-    const { traffic, yielding, asked, rate } = await control({}, 25 * MB);
+    const { traffic, bandwidth, yielding, asked, rate } = await control({}, 25 * MB);
     await traffic.setPolicy(policy('  - name: room\n    yield: { keep-free: 30% }\n'));
     expect(asked.at(-1)).toMatchObject({ keepFree: 0.3, reactWithinMs: 250 });
+    expect(bandwidth.aheadMs).toBe(100);
     yielding.onGrants({ download: 5 * MB, upload: 2 * MB });
     expect(rate()).toBeCloseTo(5 * MB);
     expect(traffic.inForce().rates.pull.upload).toEqual({ rule: 'room', bytesPerSecond: 2 * MB });

@@ -80,6 +80,8 @@ const LOOK_MS = 30_000;
 const SHARES_MS = 50;
 /** What business leaves may be little: blocks are made for this part of the link. */
 const LEAST_GRANT_PART = 0.1;
+/** What was asked for before business came is still to come: it may take this part of the reaction. */
+const AHEAD_PART = 0.4;
 const YIELD_RULE = 'yield';
 
 export async function openTrafficControl(options: TrafficControlOptions): Promise<TrafficControl> {
@@ -179,12 +181,13 @@ class HostLimitsInForce implements TrafficControl {
 
   /** What the clock says, and when to look again. */
   #look(): void {
-    const { wallNow, yielding, shares } = this.#options;
+    const { wallNow, yielding, shares, bandwidth } = this.#options;
     const { policy } = this.#kept;
     this.#rules = policy === undefined ? [] : effectiveRules(policy, this.#host(), wallNow());
     this.#limits = policy && limitsOf(policy, this.#host(), wallNow());
     shares.setCaps(this.#limits?.shared ?? []);
     yielding.set(this.#limits?.yield);
+    bandwidth.aheadMs = this.#limits?.yield && this.#limits.yield.reactWithinMs * AHEAD_PART;
     this.#setRules();
     clearInterval(this.#sharesTimer);
     if ((this.#limits?.shared.length ?? 0) > 0)

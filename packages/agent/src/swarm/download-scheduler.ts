@@ -92,7 +92,9 @@ export class DownloadScheduler {
       const near = fromPeers(client, 'zone');
       const bytes = this.#bandwidth.available(near);
       const remoteBytes = this.#bandwidth.available(fromPeers(client, 'elsewhere'));
-      if (bytes > 0) this.#offer(client, { bytes, remoteBytes, blockBytes: this.#bandwidth.blockBytes(near) });
+      if (bytes <= 0) continue;
+      const blockBytes = this.#bandwidth.blockBytes(near);
+      this.#offer(client, { bytes, remoteBytes, blockBytes, aheadMs: this.#bandwidth.aheadMs });
     }
   }
 
