@@ -29,12 +29,14 @@ describe('a governor', () => {
     expect(grant / LINK).toBeCloseTo(0.5, 5);
   });
 
-  it('goes down with the first sample that sees business rise, within the time to react', () => {
+  it('goes down with the first sample that sees business rise, as if it rose on, and comes back to what is left', () => {
     const governor = createGovernor(OPTIONS);
     const run = createLink(governor);
     for (let i = 0; i < 100; i++) run(0, 80);
     expect(governor.grantBytesPerSecond / LINK).toBeCloseTo(0.7, 5);
     run(0.4 * LINK, 80);
+    expect(governor.grantBytesPerSecond).toBe(0);
+    for (let i = 0; i < 100; i++) run(0.4 * LINK, 80);
     expect(governor.grantBytesPerSecond / LINK).toBeCloseTo(0.3, 5);
     expect(run(LINK, 80)).toBe(0);
   });

@@ -38,6 +38,8 @@ const FIRST_PART = 0.1;
 const LEAST_PART = 1 / 10;
 /** What we wrote may wait so long in the kernel before the card counts it. */
 const AHEAD_PART = 1 / 8;
+/** Business that grew by this part of the link since the last sample is at its beginning: it is left room to grow as much again. */
+const ONSET_PART = 1 / 10;
 /** No card moves so many times its link: another card, or a counter that was set. */
 const GLITCH_FACTOR = 4;
 
@@ -48,6 +50,7 @@ export function createGovernor({ linkBytesPerSecond, keepFree, reactWithinMs }: 
   let last: GovernorSample | undefined;
   /** Bytes of ours that the card has not counted yet. */
   let ahead = 0;
+  let business: number | undefined;
 
   const businessBytes = (nic: number, own: number): number => {
     const rest = nic - own * FRAME_PER_PAYLOAD - ahead;
@@ -71,9 +74,14 @@ export function createGovernor({ linkBytesPerSecond, keepFree, reactWithinMs }: 
       // A counter that was reset or a clock that was set says nothing about the time before it.
       if (!(elapsedMs > 0 && nic >= 0 && own >= 0) || isGlitch) {
         ahead = 0;
+        business = undefined;
         return grant;
       }
-      const target = Math.max(0, most - (businessBytes(nic, own) * 1000) / elapsedMs);
+      const now = (businessBytes(nic, own) * 1000) / elapsedMs;
+      const growth = now - (business ?? now);
+      business = now;
+      const expected = growth > linkBytesPerSecond * ONSET_PART ? now + growth : now;
+      const target = Math.max(0, most - expected);
       // After missed samples nobody knows what the link was like: no more than one step up.
       const step = (most * Math.min(elapsedMs, reactWithinMs)) / (RISE_REACTIONS * reactWithinMs);
       grant = Math.min(target, grant + step);
