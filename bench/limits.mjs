@@ -11,6 +11,7 @@ import { machineMs } from './harness/machine-clock.mjs';
 import { between, countsOf, keptFrom, meanRate, windowsOf, worstRate } from './harness/windows.mjs';
 import { openMemoryFolder, removeFolder } from './harness/workplace.mjs';
 import { describeLimits } from './limits-report.mjs';
+import { measureRead, measureZone } from './limits-shared.mjs';
 import { lackForNamespaces, removeLeftOverNamespaces } from './netns/namespace.mjs';
 import { LINK, openNetwork } from './netns/network.mjs';
 import { inPlace } from './netns/place.mjs';
@@ -36,7 +37,12 @@ const MBIT = 1e6 / 8;
 const CAPS = [1, 8, 80, 400];
 const DIRECTIONS = /** @type {const} */ (['down', 'up']);
 
-export const ROWS = CAPS.flatMap((mbits) => DIRECTIONS.map((direction) => `${direction}${mbits}`));
+/** Rows of their own: what a seeder reads from a registry, and what comes into a zone. */
+const SHARED = /** @type {const} */ ({ read: measureRead, zone: measureZone });
+export const ROWS = [
+  ...CAPS.flatMap((mbits) => DIRECTIONS.map((direction) => `${direction}${mbits}`)),
+  ...Object.keys(SHARED),
+];
 /** Of all blobs together: more than the highest cap lets through. */
 export const DEFAULT_SIZE = '960MiB';
 export const DEFAULT_ROUNDS = 1;
@@ -91,8 +97,30 @@ export async function runBench({ sizesBytes: [sizeBytes = 0], rounds, rows, dir,
       }
     }
   }
+  const shared = await runShared({ folder, several, say, rows, rounds });
   removeFolder(folder);
-  return describeLimits(results);
+  return describeLimits(results, shared);
+}
+
+/** @param {{ folder: string, several: any, say: (line: string) => void, rows: readonly string[], rounds: number }} ground */
+async function runShared({ folder, several, say, rows, rounds }) {
+  /** @type {import('./limits-report.mjs').SharedResult[]} */
+  const results = [];
+  for (const [row, measure] of Object.entries(SHARED).filter(([row]) => rows.includes(row))) {
+    /** @type {import('./limits-report.mjs').SharedResult} */
+    const result = { row, rounds: [] };
+    results.push(result);
+    for (let round = 1; round <= rounds && result.failed === undefined; round++) {
+      try {
+        result.rounds.push(await measure({ folder: `${folder}/${row}${round}`, image: IMAGE, several }));
+        say(`${row}: ${JSON.stringify(result.rounds.at(-1))}`);
+      } catch (error) {
+        refuseWhenEnding();
+        result.failed = error instanceof Error ? error.message : String(error);
+      }
+    }
+  }
+  return results;
 }
 
 /**

@@ -72,7 +72,9 @@ export function openNetwork({ outside, zones = 0, hostsPerZone = 0, bytesPerSeco
       `link set ${upOf(zone)} master ${bridgeOf(zone)} up`,
       `link set ${bridgeOf(zone)} up`,
     ]);
-    hub.tc([downOf(zone), upOf(zone)].map((device) => limitLine(device, bytesPerSecond)));
+    const ends = [downOf(zone), upOf(zone)];
+    if (singleFrames) hub.ip(ends.map((device) => `link set dev ${device} ${SINGLE_FRAMES}`));
+    if (bytesPerSecond !== Number.POSITIVE_INFINITY) hub.tc(ends.map((device) => limitLine(device, bytesPerSecond)));
     hosts.push(...range(hostsPerZone).map((index) => addHost(zone, index)));
   }
   return {
@@ -93,8 +95,8 @@ function bridgeOf(zone) {
   return zone === 0 ? 'bridge' : `bridge${zone}`;
 }
 
-/** What it sends goes into the zone. @param {number} zone */
-function downOf(zone) {
+/** The device in the hub whose traffic out goes into the zone. @param {number} zone */
+export function downOf(zone) {
   return `down${zone}`;
 }
 

@@ -44,6 +44,15 @@ export function createSeveralImages(several) {
       if (layer === undefined) throw new Error('no such layer in the generated source');
       yield* createGeneratedSource(layer).readBlob(repository, blob, { offset });
     },
+    sizeOf: (/** @type {string} */ digest) => {
+      const all = images.flatMap(({ config: { descriptor }, layers }) => [
+        { digest: descriptor.digest, sizeBytes: descriptor.size },
+        ...layers,
+      ]);
+      const found = all.find((one) => one.digest === digest);
+      if (found === undefined) throw new Error('no such blob in the generated source');
+      return found.sizeBytes;
+    },
     close: async () => {},
   };
 }

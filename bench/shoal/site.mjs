@@ -17,7 +17,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
 
 /**
  * @typedef {{ layout: string } | { generated: { keyHex: string, digest: string, sizeBytes: number } }
- *   | { several: import('./several-images.mjs').SeveralImages }} Source
+ *   | { several: import('./several-images.mjs').SeveralImages } | { registry: { host: string, url: string } }} Source
  * @typedef {object} AgentProcess one process, with one agent or several
  * @property {number} pid
  * @property {readonly string[]} names
@@ -36,6 +36,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @property {string} [advertiseHost] where others look for it: loopback, where it listens, unless given
  * @property {import('../netns/network.mjs').Place} [place] it runs and listens there: loopback unless given
  * @property {Record<string, string>} [labels]
+ * @property {Source} [source] of a seeder: the site's unless given
  * @property {number} [capBytesPerSecond] each way
  * @property {number} [linkBytesPerSecond] declared: what the card says unless given
  * @typedef {object} SiteOptions
@@ -74,7 +75,7 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
     for (const name of names)
       agents.push({ name, dataDir: path.join(parent, name), token: await tokenFor(name, role) });
     const ofRole = role === 'seeder' ? { source } : {};
-    const start = { trackerUrl: url, control, peerHost: place?.address, ...options, agents, ...ofRole };
+    const start = { trackerUrl: url, control, peerHost: place?.address, ...ofRole, ...options, agents };
     const args = [path.join(PROGRAMS, 'shoal-agents.mjs'), JSON.stringify(start)];
     const child = startChild(...inPlace(place, process.execPath, args));
     const { controlPort } = await child.next('ready');

@@ -48,6 +48,7 @@ export class Downloads {
   #verifiable = 0;
   #turn = 0;
   #mostBlockBytes = Number.POSITIVE_INFINITY;
+  #mostRemoteBlockBytes = Number.POSITIVE_INFINITY;
   #aheadMs: number | undefined;
   /** Counts what may give a link something to ask for again. */
   #version = 0;
@@ -98,6 +99,7 @@ export class Downloads {
     const effects: SwarmEffect[] = [];
     const inTurn = turns(links, this.#turn++);
     this.#mostBlockBytes = budget.blockBytes ?? Number.POSITIVE_INFINITY;
+    this.#mostRemoteBlockBytes = budget.remoteBlockBytes ?? this.#mostBlockBytes;
     this.#aheadMs = budget.aheadMs;
     let left = budget.bytes;
     let remoteLeft = budget.remoteBytes ?? Number.POSITIVE_INFINITY;
@@ -295,7 +297,7 @@ export class Downloads {
     const active = startPiece(
       piece,
       pieceSize(piece, size, pieceLength),
-      Math.min(link.blockBytes, this.#mostBlockBytes),
+      Math.min(link.blockBytes, link.remote ? this.#mostRemoteBlockBytes : this.#mostBlockBytes),
     );
     active.owner = link.link;
     this.#active.set(piece, active);

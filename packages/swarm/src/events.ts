@@ -43,6 +43,8 @@ export interface Budget {
   remoteBytes?: number;
   /** Under a low cap blocks are small: of pieces that are begun from now on. */
   blockBytes?: number;
+  /** Of those that are begun at a peer in another zone; default: as the others. */
+  remoteBlockBytes?: number;
   /** How much of a link's rate is asked ahead, ms: little where the rate may have to fall at once. */
   aheadMs?: number | undefined;
 }

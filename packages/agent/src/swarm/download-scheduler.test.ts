@@ -151,6 +151,12 @@ describe('under a cap', () => {
     expect(scheduler.originBytes).toBe(5 * BLOCK);
   });
 
+  it('under a low cap a registry is asked for 100 ms of it at a time, and else for all', () => {
+    expect(schedule(100 * BLOCK).readAtOnce('prewarm')).toBe(10 * BLOCK);
+    expect(schedule(0).readAtOnce('prewarm')).toBe(64 * 1024);
+    expect(schedule(100e6).readAtOnce('prewarm')).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('waiting for the bucket ends with its signal', async () => {
     const scheduler = schedule(0);
     const abort = new AbortController();

@@ -22,6 +22,11 @@ export interface Asked {
 }
 
 const TICK_MS = 5;
+/** A range of a blob at a registry, under a low cap, is so much of it: several blobs are read at a time. */
+const READ_MS = 100;
+const LEAST_READ_BYTES = 64 * 1024;
+/** More does not wait in the kernel (Linux, tcp_rmem). */
+const MOST_KERNEL_BYTES = 6 * 1024 * 1024;
 
 export class DownloadScheduler {
   /** Blob bytes that came from peers. */
@@ -80,6 +85,16 @@ export class DownloadScheduler {
     this.originBytes += bytes;
   }
 
+  /**
+   * How much to ask a registry for at once, bytes: it sends all of it, however slowly we read, until the kernel's buffer
+   * is full, and that is some MiB.
+   */
+  readAtOnce(trafficClass: TrafficClass): number {
+    const rate = this.#bandwidth.rate({ class: trafficClass, direction: 'download', remote: 'registry' });
+    const bytes = Math.max(LEAST_READ_BYTES, Math.floor((rate * READ_MS) / 1000));
+    return bytes > MOST_KERNEL_BYTES ? Number.POSITIVE_INFINITY : bytes;
+  }
+
   stop(): void {
     clearInterval(this.#timer);
     this.#clients.clear();
@@ -89,12 +104,13 @@ export class DownloadScheduler {
     this.#tickedAt = this.#now();
     for (const client of this.#inTurn()) {
       if (!this.#clients.has(client)) continue; // removed in the turn of another
-      const near = fromPeers(client, 'zone');
+      const [near, far] = [fromPeers(client, 'zone'), fromPeers(client, 'elsewhere')];
       const bytes = this.#bandwidth.available(near);
-      const remoteBytes = this.#bandwidth.available(fromPeers(client, 'elsewhere'));
+      const remoteBytes = this.#bandwidth.available(far);
       if (bytes <= 0) continue;
       const blockBytes = this.#bandwidth.blockBytes(near);
-      this.#offer(client, { bytes, remoteBytes, blockBytes, aheadMs: this.#bandwidth.aheadMs });
+      const remoteBlockBytes = this.#bandwidth.blockBytes(far);
+      this.#offer(client, { bytes, remoteBytes, blockBytes, remoteBlockBytes, aheadMs: this.#bandwidth.aheadMs });
     }
   }
 

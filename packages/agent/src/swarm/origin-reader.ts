@@ -188,11 +188,14 @@ export class OriginReader {
   async *#chunks(source: ImageSource, offset: number, end: number): AsyncGenerator<Uint8Array> {
     const { seed, signal, downloads, onBytes } = this.#options;
     const descriptor = { ...seed.descriptor, digest: parseDigest(seed.descriptor.digest) };
-    for await (const chunk of source.readBlob(seed.repository, descriptor, { offset, end, signal })) {
-      await downloads.take(this.#options.class, chunk.length, signal);
-      this.#originBytes += chunk.length;
-      onBytes(chunk.length);
-      yield chunk;
+    for (let start = offset, stop = offset; start < end; start = stop) {
+      stop = Math.min(end, start + downloads.readAtOnce(this.#options.class));
+      for await (const chunk of source.readBlob(seed.repository, descriptor, { offset: start, end: stop, signal })) {
+        await downloads.take(this.#options.class, chunk.length, signal);
+        this.#originBytes += chunk.length;
+        onBytes(chunk.length);
+        yield chunk;
+      }
     }
   }
 
