@@ -1,12 +1,9 @@
 /**
- * The limiter of an agent: a byte needs tokens from the bucket of every rule that counts it, and higher classes go
- * first. While a class waits for tokens, what it could take from a bucket at once is reserved: all of it, or as much as
- * its other buckets, its own smaller limit say, would let through. Lower classes get what is left. So a pull takes over
- * from a pre-warm at once: it waits for the block under way and for no other. Decides nothing about which request is
- * served within a class.
+ * The limiter of an agent: a byte needs tokens from the bucket of every rule that counts it. Who is served first, of
+ * classes and within one, is decided by the schedulers that take from it.
  */
 import type { BucketRule, Remote } from './bucket-rules.ts';
-import { CLASSES, type Direction, type TrafficClass } from './policy.ts';
+import type { Direction, TrafficClass } from './policy.ts';
 import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 
 export interface Traffic {
@@ -25,27 +22,17 @@ export interface Limiter {
    * block where there was at least one token leaves a debt that is paid before the next one.
    */
   take(traffic: Traffic & { bytes: number }, nowMs: number): void;
-  /** To be called while something waits for tokens, at each look at the queue: holds for `WANT_MS`. */
-  want(traffic: Traffic, nowMs: number): void;
 }
 
 /** What a bucket saves up: never catching up after a pause. */
 export const BURST_MS = 10;
-/** A few looks of a scheduler that ticks at 5 ms; one that forgets to want no more blocks nobody for longer. */
-export const WANT_MS = 50;
 
 interface Bucket extends BucketRule {
   tokens: TokenBucket;
 }
 
-interface Wish extends Traffic {
-  untilMs: number;
-}
-
 export function createLimiter(rules: readonly BucketRule[], nowMs: number): Limiter {
   let buckets: Bucket[] = [];
-  const wishes = new Map<string, Wish>();
-
   /** By traffic, until the rules change: asked for with every block. */
   const counted = new Map<string, Bucket[]>();
 
@@ -57,18 +44,6 @@ export function createLimiter(rules: readonly BucketRule[], nowMs: number): Limi
       counted.set(key, found);
     }
     return found;
-  };
-
-  /** What the higher classes that wait could take from the bucket at once, for all that their other buckets hold. */
-  const reservedIn = (bucket: Bucket, traffic: Traffic, now: number): number => {
-    const byClass = new Map<TrafficClass, number>();
-    for (const wish of wishes.values()) {
-      if (wish.untilMs <= now || rank(wish.class) >= rank(traffic.class) || !counts(bucket, wish)) continue;
-      const others = bucketsOf(wish).filter((other) => other !== bucket);
-      const could = Math.min(Number.POSITIVE_INFINITY, ...others.map(({ tokens }) => tokens.available(now)));
-      byClass.set(wish.class, Math.max(could, byClass.get(wish.class) ?? 0));
-    }
-    return [...byClass.values()].reduce((sum, could) => sum + could, 0);
   };
 
   const setRules: Limiter['setRules'] = (next, now) => {
@@ -86,20 +61,11 @@ export function createLimiter(rules: readonly BucketRule[], nowMs: number): Limi
     setRules,
     available(traffic, now) {
       let least = Number.POSITIVE_INFINITY;
-      for (const bucket of bucketsOf(traffic)) {
-        const tokens = bucket.tokens.available(now);
-        // No cap has enough for all.
-        const isOurs = wishes.size === 0 || tokens <= 0 || tokens === Number.POSITIVE_INFINITY;
-        least = Math.min(least, isOurs ? tokens : Math.max(0, tokens - reservedIn(bucket, traffic, now)));
-      }
+      for (const { tokens } of bucketsOf(traffic)) least = Math.min(least, tokens.available(now));
       return least;
     },
     take(traffic, now) {
       for (const { tokens } of bucketsOf(traffic)) tokens.take(traffic.bytes, now);
-    },
-    want(traffic, now) {
-      const { class: name, direction, remote } = traffic;
-      wishes.set(`${name} ${direction} ${remote}`, { class: name, direction, remote, untilMs: now + WANT_MS });
     },
   };
 }
@@ -110,9 +76,4 @@ function counts(bucket: BucketRule, { class: name, direction, remote }: Traffic)
 
 function keyOf({ direction, key }: BucketRule): string {
   return `${direction} ${key}`;
-}
-
-/** 0 goes first. */
-function rank(name: TrafficClass): number {
-  return CLASSES.indexOf(name);
 }

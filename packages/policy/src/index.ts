@@ -1,6 +1,6 @@
 export { parseRange } from './address.ts';
 export { type BucketOptions, type BucketRule, bucketRulesOf, type Remote } from './bucket-rules.ts';
-export { BURST_MS, createLimiter, type Limiter, type Traffic, WANT_MS } from './buckets.ts';
+export { BURST_MS, createLimiter, type Limiter, type Traffic } from './buckets.ts';
 export {
   effectiveRules,
   type HostLimits,
