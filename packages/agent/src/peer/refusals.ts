@@ -15,6 +15,8 @@ const FRAME_BYTES = 2 * 66;
 const REJECT_BYTES = 17;
 /** Also when nothing may be sent at all: a peer takes one that is silent for 5 s for gone. */
 const LONGEST_WAIT_MS = 1000;
+/** What the part saves up: those to many peers go at once. */
+const BURST_MS = 50;
 
 export class Refusals {
   readonly #waiting = new Map<PeerConnection, Block[]>();
@@ -22,6 +24,7 @@ export class Refusals {
   readonly #now: () => number;
   #nextAt = 0;
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
 
   constructor(bandwidth: Bandwidth, now: () => number) {
     this.#bandwidth = bandwidth;
@@ -32,7 +35,8 @@ export class Refusals {
     const blocks = this.#waiting.get(connection);
     if (blocks === undefined) this.#waiting.set(connection, [block]);
     else blocks.push(block);
-    this.#timer ??= setTimeout(() => this.#send(), Math.max(0, this.#nextAt - this.#now()));
+    // Those that came in one read leave in one write.
+    if (this.#timer === undefined) this.#soon ??= setImmediate(() => this.#send());
   }
 
   cancel(connection: PeerConnection, { piece, offset }: Block): void {
@@ -47,11 +51,13 @@ export class Refusals {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#soon);
     this.#waiting.clear();
   }
 
   #send(): void {
     this.#timer = undefined;
+    this.#soon = undefined;
     for (const [connection, blocks] of this.#waiting) {
       const waitMs = this.#nextAt - this.#now();
       if (waitMs > 0) {
@@ -63,7 +69,8 @@ export class Refusals {
       const bytes = FRAME_BYTES + blocks.length * REJECT_BYTES;
       const traffic = trafficTo(connection);
       this.#bandwidth.take(traffic, bytes);
-      this.#nextAt = this.#now() + Math.min((bytes * 1000) / (PART * this.#bandwidth.rate(traffic)), LONGEST_WAIT_MS);
+      const from = Math.max(this.#nextAt, this.#now() - BURST_MS);
+      this.#nextAt = from + Math.min((bytes * 1000) / (PART * this.#bandwidth.rate(traffic)), LONGEST_WAIT_MS);
       connection.send(...blocks.map((block) => ({ type: 'reject', ...block }) as const));
     }
   }
