@@ -44,7 +44,7 @@ const SCENARIOS = {
   eight: { hosts: 8, sizeBytes: 512 * MIB, bytesPerSecond: 25 * MIB, racers: ['shoal', 'aria2'] },
   sixteen: { hosts: 16, sizeBytes: 128 * MIB, bytesPerSecond: 5 * MIB, racers: ['shoal', 'aria2'] },
   narrow: { hosts: 8, sizeBytes: 16 * MIB, bytesPerSecond: 3 * MBIT, racers: ['shoal'] },
-  zones: { hosts: 18, zones: 3, sizeBytes: 128 * MIB, bytesPerSecond: 10 * MIB, racers: ['shoal'] },
+  zones: { hosts: 18, zones: 3, sizeBytes: 128 * MIB, bytesPerSecond: 5 * MIB, racers: ['shoal'] },
   cold: { hosts: 8, sizeBytes: 256 * MIB, bytesPerSecond: 25 * MIB, racers: ['shoal', 'cold'] },
   many: { hosts: 24, sizeBytes: 128 * MIB, bytesPerSecond: 5 * MIB, racers: ['shoal', 'aria2'] },
 };

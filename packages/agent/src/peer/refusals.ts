@@ -9,7 +9,7 @@ import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 import type { PeerConnection } from './peer-connection.ts';
 
 /** Of the cap. */
-const PART = 0.05;
+const PART = 0.1;
 /** With the acknowledgement of the requests. */
 const FRAME_BYTES = 2 * 66;
 const REJECT_BYTES = 17;
