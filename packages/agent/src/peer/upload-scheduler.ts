@@ -37,7 +37,7 @@ interface Outgoing {
 
 /** A peer asks at most its pipeline; one that asks without end is not served but closed. */
 export const MAX_QUEUED_BLOCKS = 4096;
-const TICK_MS = 5;
+const TICK_MS = 2;
 const READS_AHEAD = 2;
 /** One read and one write for blocks that lie behind each other: this halves the calls a gigabyte. */
 const MAX_RUN_BYTES = 1024 * 1024;

@@ -21,7 +21,8 @@ export interface Asked {
   remoteBytes: number;
 }
 
-const TICK_MS = 5;
+/** A tick that is late loses what the bucket cannot save up, 10 ms: few are. */
+const TICK_MS = 1;
 /** A range of a blob at a registry, under a low cap, is so much of it: several blobs are read at a time. */
 const READ_MS = 100;
 const LEAST_READ_BYTES = 64 * 1024;
