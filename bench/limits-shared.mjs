@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startChild } from './harness/child.mjs';
 import { machineMs } from './harness/machine-clock.mjs';
-import { between, countsOf, meanRate, windowsOf, worstRate } from './harness/windows.mjs';
+import { againstCap, between, countsOf, worstRate } from './harness/windows.mjs';
 import { removeFolder } from './harness/workplace.mjs';
 import { downOf, LINK, openNetwork } from './netns/network.mjs';
 import { inPlace } from './netns/place.mjs';
@@ -13,14 +13,12 @@ import { holdImage } from './shoal/holders.mjs';
 import { openSite } from './shoal/site.mjs';
 
 /**
- * @typedef {import('./netns/network.mjs').Network} Network
  * @typedef {{ folder: string, image: string, several: import('./shoal/several-images.mjs').SeveralImages }} Ground
  */
 
 const MBIT = 1e6 / 8;
 const READ_MBITS = 8;
 const ZONE_MBITS = 80;
-const TOLERANCE = 1.02;
 const SAMPLE_MS = 20;
 const SETTLE_MS = 4000;
 const READ_MS = 24_000;
@@ -57,7 +55,7 @@ rules:
     for (const child of [agent, seeder, sampler, registry, site]) await child.stop();
     const steady = between(counts, (counts[0]?.[0] ?? 0) + SETTLE_MS);
     const cap = READ_MBITS * MBIT;
-    return { ...describe(steady, cap, 5000), worstFromStartToCap: worstRate(counts, 5000) / cap };
+    return { ...againstCap(steady, cap, 5000), worstFromStartToCap: worstRate(counts, 5000) / cap };
   } finally {
     await network.close();
     removeFolder(folder);
@@ -110,22 +108,11 @@ rules:
     for (const job of jobs) await site.cancel(job);
     for (const child of [...running.values(), ...holders, sampler, site]) await child.stop();
     held.remove();
-    return describe(counts, ZONE_MBITS * MBIT, 1000);
+    return againstCap(counts, ZONE_MBITS * MBIT, 1000);
   } finally {
     await network.close();
     removeFolder(folder);
   }
-}
-
-/** @param {readonly import('./harness/windows.mjs').Count[]} counts @param {number} cap @param {number} windowMs */
-function describe(counts, cap, windowMs) {
-  const windows = windowsOf(counts, windowMs);
-  return {
-    meanToCap: meanRate(counts) / cap,
-    windows: windows.length,
-    windowsAbove: windows.filter(({ bytesPerSecond }) => bytesPerSecond > cap * TOLERANCE).length,
-    worstWindowToCap: worstRate(counts, windowMs) / cap,
-  };
 }
 
 /** @param {import('./netns/network.mjs').Place | undefined} place @param {string} device */

@@ -8,7 +8,7 @@ import { startChild } from './harness/child.mjs';
 import { refuseWhenEnding } from './harness/cleanup.mjs';
 import { BenchError } from './harness/errors.mjs';
 import { machineMs } from './harness/machine-clock.mjs';
-import { between, countsOf, keptFrom, meanRate, windowsOf, worstRate } from './harness/windows.mjs';
+import { againstCap, between, countsOf, keptFrom, TOLERANCE, worstRate } from './harness/windows.mjs';
 import { openMemoryFolder, removeFolder } from './harness/workplace.mjs';
 import { describeLimits } from './limits-report.mjs';
 import { measureRead, measureZone } from './limits-shared.mjs';
@@ -66,8 +66,7 @@ const SECOND_MS = 1000;
 const SHORT_MS = 100;
 const CHANGE_WINDOW_MS = 1000;
 const ALLOWED_CHANGE_MS = 2000;
-const TOLERANCE = 1.02;
-/** Below, one block is more than 100 ms of the cap, and a tenth of a quarter of it in a second. */
+/** Below, one block is a large part of 100 ms of the cap. */
 const LEAST_MBITS_FOR_SHORT = 8;
 
 /** @param {import('./run.mjs').BenchOptions} options @returns {Promise<import('./run.mjs').BenchResult>} */
@@ -209,12 +208,9 @@ function isMoving(counts, cap) {
 
 /** @param {readonly import('./harness/windows.mjs').Count[]} counts @param {number} cap @returns {Record<string, number>} */
 function describeSteady(counts, cap) {
-  const seconds = windowsOf(counts, SECOND_MS);
+  const { worstWindowToCap, ...seconds } = againstCap(counts, cap, SECOND_MS);
   return {
-    meanToCap: meanRate(counts) / cap,
-    windows: seconds.length,
-    windowsAbove: seconds.filter(({ bytesPerSecond }) => bytesPerSecond > cap * TOLERANCE).length,
-    worstSecondToCap: worstRate(counts, SECOND_MS) / cap,
+    ...{ ...seconds, worstSecondToCap: worstWindowToCap },
     worst100msToCap: worstRate(counts, SHORT_MS) / cap,
   };
 }

@@ -44,6 +44,20 @@ export function worstRate(counts, lengthMs) {
   return windowsOf(counts, lengthMs).reduce((most, { bytesPerSecond }) => Math.max(most, bytesPerSecond), 0);
 }
 
+/** What a window may have above its cap. */
+export const TOLERANCE = 1.02;
+
+/** @param {readonly Count[]} counts @param {number} cap bytes a second @param {number} lengthMs */
+export function againstCap(counts, cap, lengthMs) {
+  const windows = windowsOf(counts, lengthMs);
+  return {
+    meanToCap: meanRate(counts) / cap,
+    windows: windows.length,
+    windowsAbove: windows.filter(({ bytesPerSecond }) => bytesPerSecond > cap * TOLERANCE).length,
+    worstWindowToCap: worstRate(counts, lengthMs) / cap,
+  };
+}
+
 /**
  * When the first window begins from which on none is above the limit; `Infinity` when the last one still is.
  * @param {readonly Count[]} counts @param {number} lengthMs @param {number} limit bytes a second
