@@ -124,6 +124,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     send,
     isSeeder: () => state.role === 'seeder',
     onNeighbours: (neighbours) => state.addNames(neighbours),
+    onOpened: () => peers.lookAgain(),
     onComplete: (blob) => {
       if (options.exit.kind === 'cache') check.add(blob); // an exit computes the digest itself
     },

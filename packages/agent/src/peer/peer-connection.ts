@@ -52,6 +52,8 @@ export interface ConnectionOptions extends Omit<AdmissionOptions, 'findSwarm'> {
 }
 
 const ADMISSION_MS = 10_000;
+/** A peer may hear of a swarm a moment before the agent it dials has opened it. */
+const OPENING_MS = 2000;
 /** A bitfield of 400,000 pieces, or an extended handshake with its ticket. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
 /** More than this waiting in the socket: the peer reads too slowly to be sent more. */
@@ -79,8 +81,10 @@ export class PeerConnection {
   readonly #options: ConnectionOptions;
   readonly #admission: Admission;
   readonly #decoder;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #handler: LinkHandler | undefined;
+  /** What a peer has said whose swarm is not open here, from its handshake on. */
+  #early: readonly WireEvent[] = [];
   #foreignInfoHash: string | undefined;
   /** A foreign client has been admitted and has not said anything since. */
   #awaitsFirstWord = false;
@@ -102,7 +106,7 @@ export class PeerConnection {
       maxMessageBytes: MAX_MESSAGE_BYTES,
     });
     this.#admission = new Admission({ ...options, findSwarm: (swarmId) => this.#findHandler(swarmId) });
-    this.#timer = setTimeout(() => this.close('admission took too long'), ADMISSION_MS);
+    this.#closeIn(ADMISSION_MS, 'admission took too long');
     const socket = this.#socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#received(chunk));
@@ -201,12 +205,41 @@ export class PeerConnection {
   }
 
   #received(chunk: Uint8Array): void {
-    for (const event of this.#decoder.push(chunk)) {
+    this.#take(this.#decoder.push(chunk));
+  }
+
+  #take(events: readonly WireEvent[]): void {
+    for (const [at, event] of events.entries()) {
       if (this.#ended) return;
       if (event.type === 'violation') return this.close(event.reason);
+      if (event.type === 'handshake' && this.#handler === undefined) return this.#wait(events.slice(at));
       if (this.peer === undefined) this.#admit(event);
       else this.#pass(event);
     }
+  }
+
+  #wait(events: readonly WireEvent[]): void {
+    this.#early = events;
+    this.#socket.pause();
+    this.#closeIn(OPENING_MS, 'swarm not known here');
+  }
+
+  /** Swarms or their torrents have become known: a peer of theirs that came too early goes on. */
+  lookAgain(): void {
+    const [first] = this.#early;
+    const handler = first?.type === 'handshake' ? this.#findHandler(first.infoHash) : undefined;
+    if (this.#ended || handler === undefined) return;
+    this.#closeIn(ADMISSION_MS, 'admission took too long');
+    this.#decoder.setLimits({ pieceCount: handler.pieceCount });
+    const events = this.#early;
+    this.#early = [];
+    this.#take(events);
+    this.#socket.resume();
+  }
+
+  #closeIn(ms: number, reason: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.close(reason), ms);
   }
 
   /**

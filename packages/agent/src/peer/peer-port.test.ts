@@ -89,6 +89,18 @@ describe('who connects', () => {
     expect([peers.connectionCount, handler.events]).toEqual([0, []]);
   });
 
+  it('before its swarm is open is let in when it opens', async () => {
+    const [a, b] = [await portOf(), await portOf({ findHandler: () => open })];
+    let open: LinkHandler | undefined;
+    a.peers.dial(b.neighbour, a.handler, () => {});
+    await until('the connection', () => b.peers.connectionCount === 1);
+    b.peers.lookAgain(); // another swarm was opened
+    open = b.handler;
+    b.peers.lookAgain();
+    await until('both', () => a.handler.events.length + b.handler.events.length === 2);
+    expect(b.peers.closeReasons.size).toBe(0);
+  });
+
   it('and is the agent itself is closed', async () => {
     const self = await portOf();
     const failed = vi.fn();

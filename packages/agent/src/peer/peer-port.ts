@@ -33,6 +33,8 @@ export interface PeerPort {
   readonly connectionCount: number;
   /** At once, or when there is room; `onFailed` also when the swarm wants it no more by then. */
   dial(target: DialTarget, handler: LinkHandler, onFailed: () => void): void;
+  /** To be called when `findHandler` or `findForeign` find more than before. */
+  lookAgain(): void;
   close(): Promise<void>;
 }
 
@@ -111,6 +113,9 @@ export async function openPeerPort(options: PeerPortOptions): Promise<PeerPort> 
     },
     dial(target, handler, onFailed) {
       budgets.out.ask({ owner: handler, open: () => open(target, handler, onFailed), onDropped: onFailed });
+    },
+    lookAgain() {
+      for (const connection of [...connections]) connection.lookAgain();
     },
     close() {
       for (const connection of [...connections]) connection.close('agent stops');

@@ -41,6 +41,7 @@ export async function testSwarms(options: HostOptions & { isSeeder?: boolean } =
   const names = new Map<string, string>();
   const send = (message: AgentMessage) => void said.push(structuredClone(message));
   const swarms = new Swarms({
+    onOpened: () => {},
     onComplete: () => {},
     ...{ context: host.context, store: host.store, logger: silent, send },
     isSeeder: () => options.isSeeder ?? false,

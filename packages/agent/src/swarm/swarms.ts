@@ -25,6 +25,8 @@ export interface SwarmsOptions {
   send(message: AgentMessage): void;
   isSeeder(): boolean;
   onNeighbours(names: Iterable<{ peerId: string; name: string }>): void;
+  /** A swarm is open, or its torrent known: peers may be waiting for it. */
+  onOpened(): void;
   /** A blob came in whole from peers. */
   onComplete(blob: BlobFile): void;
 }
@@ -161,6 +163,7 @@ export class Swarms {
 
   foreign({ swarm, infoHash, peers }: TrackerMessageOf<'foreign'>): void {
     this.#runners.get(swarm)?.setForeign(infoHash, peers);
+    this.#options.onOpened();
   }
 
   /** The swarm of a torrent's info hash, for a client on a host that the tracker knows. */
@@ -242,6 +245,7 @@ export class Swarms {
       onFailed: (error) => this.abandon(digest, error),
     });
     this.#runners.set(facts.swarm, runner);
+    this.#options.onOpened();
     return runner;
   }
 
