@@ -3,10 +3,10 @@
  * comes back at once: so they are held back to a small part of the cap, those to one peer in one frame. Who is
  * turned away is decided elsewhere.
  */
-import type { Traffic } from '@shoal/policy';
 import type { Block } from '@shoal/swarm';
 import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 import type { PeerConnection } from './peer-connection.ts';
+import { trafficTo } from './traffic-to.ts';
 
 /** Of the cap. */
 const PART = 0.1;
@@ -74,8 +74,4 @@ export class Refusals {
       connection.send(...blocks.map((block) => ({ type: 'reject', ...block }) as const));
     }
   }
-}
-
-export function trafficTo(connection: PeerConnection): Traffic {
-  return { class: connection.peerClass, direction: 'upload', remote: connection.isRemote ? 'elsewhere' : 'zone' };
 }

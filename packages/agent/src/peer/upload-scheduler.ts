@@ -8,7 +8,8 @@ import { encodePieceHeader, PIECE_HEADER_BYTES } from '@shoal/wire';
 import type { Bandwidth } from '../bandwidth/bandwidth.ts';
 import { createFramePool } from './frame-pool.ts';
 import type { PeerConnection } from './peer-connection.ts';
-import { Refusals, trafficTo } from './refusals.ts';
+import { Refusals } from './refusals.ts';
+import { trafficTo } from './traffic-to.ts';
 
 export interface BlockReader {
   /** Blocks that lie behind each other in one piece, each into its target: one read from disk. */
