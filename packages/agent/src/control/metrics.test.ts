@@ -28,3 +28,18 @@ it('names the rule that set a limit, whatever is in its name', () => {
   expect(text).toContain('shoal_agent_business_bytes_per_second{direction="download"} 7\n');
   for (const line of text.trimEnd().split('\n')) expect(line).toMatch(/^(# (HELP|TYPE) )?shoal_agent_/);
 });
+
+it('says what hosts share, and which part of it is this host’s', () => {
+  const cap = {
+    per: 'zone',
+    key: 'ingress',
+    classes: ['pull'],
+    bytesPerSecond: 80,
+    rule: 'uplinks',
+    part: 0.25,
+  } as const;
+  const text = metricsText({ ...status, limits: { ...NO_LIMITS, shared: [cap] } });
+  const labels = '{per="zone",direction="ingress",rule="uplinks"}';
+  expect(text).toContain(`shoal_agent_shared_limit_bytes_per_second${labels} 80\n`);
+  expect(text).toContain(`shoal_agent_shared_part_bytes_per_second${labels} 20\n`);
+});

@@ -33,6 +33,8 @@ function metricsOf({ traffic, limits, connections }: AgentStatus): Metric[] {
       return rate === null ? [] : [{ labels: { class: name, direction, rule: rate.rule }, value: rate.bytesPerSecond }];
     }),
   );
+  const sharedSamples = (valueOf: (cap: AgentStatus['limits']['shared'][number]) => number) =>
+    limits.shared.map((cap) => ({ labels: { per: cap.per, direction: cap.key, rule: cap.rule }, value: valueOf(cap) }));
   const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
     name,
     help,
@@ -54,6 +56,16 @@ function metricsOf({ traffic, limits, connections }: AgentStatus): Metric[] {
       { value: limits.policyVersion },
     ]),
     gauge('shoal_agent_limit_bytes_per_second', 'The least limit in force and the rule that set it.', limitSamples),
+    gauge(
+      'shoal_agent_shared_limit_bytes_per_second',
+      'Limits that this host shares with others: a zone, the fleet, a registry.',
+      sharedSamples(({ bytesPerSecond }) => bytesPerSecond),
+    ),
+    gauge(
+      'shoal_agent_shared_part_bytes_per_second',
+      'What of a shared limit is this host’s now.',
+      sharedSamples(({ bytesPerSecond, part }) => bytesPerSecond * part),
+    ),
     gauge(
       'shoal_agent_business_bytes_per_second',
       'Traffic on the measured network cards that is not ours.',
