@@ -33,8 +33,8 @@ function metricsOf({ traffic, limits, connections }: AgentStatus): Metric[] {
       return rate === null ? [] : [{ labels: { class: name, direction, rule: rate.rule }, value: rate.bytesPerSecond }];
     }),
   );
-  const sharedSamples = (valueOf: (cap: AgentStatus['limits']['shared'][number]) => number) =>
-    limits.shared.map((cap) => ({ labels: { per: cap.per, direction: cap.key, rule: cap.rule }, value: valueOf(cap) }));
+  const sharedSamples = (rateOf: (cap: AgentStatus['limits']['shared'][number]) => number) =>
+    limits.shared.map((cap) => ({ labels: { per: cap.per, direction: cap.key, rule: cap.rule }, value: rateOf(cap) }));
   const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
     name,
     help,
