@@ -22,6 +22,7 @@ import { loadIdentity } from './identity.ts';
 import { JobRunner } from './job/job-runner.ts';
 import { openPeerPort } from './peer/peer-port.ts';
 import { UploadScheduler } from './peer/upload-scheduler.ts';
+import { openRegistryProxy, type ProxyOptions } from './proxy/registry-proxy.ts';
 import { createMessageRouter } from './session/message-router.ts';
 import { createSeeding } from './session/seeding.ts';
 import { createSessionState } from './session/session-state.ts';
@@ -44,6 +45,8 @@ export interface AgentOptions {
   /** `advertiseHost`: where peers find this host; default: the address the tracker sees. */
   peer: { host: string; port: number; advertiseHost?: string };
   control: { host: string; port: number } | undefined;
+  /** The registry proxy for engines on this host; default: none. */
+  proxy?: ProxyOptions | undefined;
   /** `Infinity` for no cap. */
   limits: { uploadBytesPerSecond: number; downloadBytesPerSecond: number };
   exit: ExitOptions;
@@ -57,6 +60,7 @@ export interface AgentOptions {
 export interface Agent {
   readonly peerId: string;
   readonly controlPort: number | undefined;
+  readonly proxyPort: number | undefined;
   status(): AgentStatus;
   /** Resolves when the agent has stopped: by `stop`, by the control API, or refused by the tracker (then with the error). */
   readonly stopped: Promise<Error | undefined>;
@@ -158,6 +162,9 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     options.control &&
     (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stopped.stop() }));
   if (control) closers.add(control, () => control.close());
+  const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
+  const proxy = options.proxy && (await openRegistryProxy(options.proxy, { store, take, logger, nowMs: Date.now }));
+  if (proxy) closers.add(proxy, () => proxy.close());
   closers.add(startReports({ jobs, swarms, status, send }), (timers) => timers.forEach(clearInterval));
 
   const { tracker, peer, name, labels } = options;
@@ -182,6 +189,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   return {
     peerId: identity.peerId,
     controlPort: control?.port,
+    proxyPort: proxy?.port,
     status,
     stopped: stopped.reason,
     stop: () => stopped.stop(),

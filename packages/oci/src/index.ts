@@ -29,4 +29,4 @@ export {
 export { checkConfigPlatform, choosePlatform, platformCandidates } from './platform.ts';
 export { describePlatform, normalizePlatform } from './platform-names.ts';
 export type { Reference } from './reference.ts';
-export { engineName, formatReference, parseReference } from './reference.ts';
+export { engineName, formatReference, isRepository, isTag, parseReference } from './reference.ts';

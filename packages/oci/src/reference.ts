@@ -67,6 +67,15 @@ function familiarName({ registry, repository }: Reference): string {
   return official !== '' && !official.includes('/') ? official : repository;
 }
 
+/** Whether it is a repository's name in a registry's API: `library/nginx`, without a host. */
+export function isRepository(text: string): boolean {
+  return text.length <= MAX_REPOSITORY_LENGTH && text.split('/').every((component) => PATH_COMPONENT.test(component));
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 function refuseWhatIsNoReference(text: string): void {
   if (text === '') throw new OciError('INVALID_REFERENCE', 'an image reference is empty');
   if (text.length > MAX_TEXT_LENGTH) throw invalid(text, `it is longer than ${MAX_TEXT_LENGTH} characters`);

@@ -122,7 +122,7 @@ function refuseOpenRealm(realm: URL, authorization: string | undefined, baseUrl:
 }
 
 /** Settles once for the first address that answers at all, whatever it answers. */
-function createAddressFinder(settings: RegistrySettings, transport: Transport) {
+export function createAddressFinder(settings: RegistrySettings, transport: Transport) {
   let settled: string | undefined;
   return async (signal?: AbortSignal): Promise<string> => {
     const [only, ...others] = settings.baseUrls as [string, ...string[]];

@@ -1,9 +1,10 @@
 /**
- * One GET over HTTP: connections, certificates, timeouts, and redirects followed by hand so that a login never leaves
+ * One request over HTTP: connections, certificates, timeouts, and redirects followed by hand so that a login never leaves
  * the host it was meant for while `Range` goes along.
  * Does not know registries, logins or retries; answers of any status are answers.
  */
 import { X509Certificate } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, request } from 'undici';
 import { RegistryError } from './errors.ts';
@@ -27,7 +28,17 @@ export interface HttpAnswer {
   discard(): void;
 }
 
+export interface HttpRequest {
+  method: string;
+  url: URL;
+  headers: Record<string, string>;
+  body?: Readable | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 export interface Transport {
+  /** Any method; redirects of GET and HEAD are followed. Throws as `get`. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
   /** Throws UNREACHABLE, UNTRUSTED, ABORTED, BAD_RESPONSE (redirects). */
   get(url: URL, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpAnswer>;
   close(): Promise<void>;
@@ -39,7 +50,8 @@ export function createTransport(settings: RegistrySettings): Transport {
   const lax = settings.verifyCertificate ? undefined : createAgent(settings, false);
   const agentFor: AgentFor = (url) => (lax && isLoopback(url.hostname) ? lax : strict);
   return {
-    get: (url, headers, signal) => followRedirects(agentFor, { url, headers, signal }),
+    request: (request) => followRedirects(agentFor, request),
+    get: (url, headers, signal) => followRedirects(agentFor, { method: 'GET', url, headers, signal }),
     close: async () => {
       await Promise.all([strict.destroy(), lax?.destroy()]);
     },
@@ -72,19 +84,13 @@ function contextWith({ ca = '', host }: RegistrySettings) {
   }
 }
 
-interface Hop {
-  url: URL;
-  headers: Record<string, string>;
-  signal?: AbortSignal | undefined;
-}
-
-async function followRedirects(agentFor: AgentFor, first: Hop): Promise<HttpAnswer> {
+async function followRedirects(agentFor: AgentFor, first: HttpRequest): Promise<HttpAnswer> {
   let hop = first;
   let elsewhere = false;
   for (let redirects = 0; ; redirects += 1) {
     const answer = await send(agentFor(hop.url), hop, elsewhere);
     const location = answer.headers.location;
-    if (!REDIRECTS.has(answer.status) || location === undefined) return answer;
+    if (!REDIRECTS.has(answer.status) || location === undefined || !isRead(first.method)) return answer;
     answer.discard();
     if (redirects === MAX_REDIRECTS) {
       throw new RegistryError('BAD_RESPONSE', `${showUrl(first.url)}: redirected more than ${MAX_REDIRECTS} times.`);
@@ -95,12 +101,21 @@ async function followRedirects(agentFor: AgentFor, first: Hop): Promise<HttpAnsw
   }
 }
 
-async function send(agent: Agent, { url, headers, signal }: Hop, elsewhere: boolean): Promise<HttpAnswer> {
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+async function send(
+  agent: Agent,
+  { method, url, headers, body, signal }: HttpRequest,
+  elsewhere: boolean,
+): Promise<HttpAnswer> {
   let answer: Dispatcher.ResponseData;
   try {
     answer = await request(url, {
       dispatcher: agent,
-      method: 'GET',
+      method: method as Dispatcher.HttpMethod,
+      body: body ?? null,
       headers: { 'user-agent': 'shoal', ...headers },
       signal: signal ?? null,
     });
@@ -121,7 +136,7 @@ async function send(agent: Agent, { url, headers, signal }: Hop, elsewhere: bool
   };
 }
 
-async function* bodyOf(body: AsyncIterable<Uint8Array>, { url, signal }: Omit<Hop, 'headers'>) {
+async function* bodyOf(body: AsyncIterable<Uint8Array>, { url, signal }: Pick<HttpRequest, 'url' | 'signal'>) {
   try {
     yield* body;
   } catch (cause) {

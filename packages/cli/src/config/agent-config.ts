@@ -12,8 +12,8 @@ export function agentConfigFile(host: HostDefaults) {
     daemon: 'agent',
     intro: 'Settings of `shoal agent`.',
     schema: agentSchema(host),
-    switches: ['control'],
-    checks: [checkToken, checkExit, checkRegistries],
+    switches: ['control', 'proxy'],
+    checks: [checkToken, checkExit, checkRegistries, checkProxy],
   });
 }
 
@@ -40,6 +40,14 @@ function agentSchema(host: HostDefaults) {
       }).optional(),
     }).prefault({}),
     control: controlSection(),
+    proxy: section('the registry proxy: engines on this host pull through it (proxy: true to have it)', {
+      enabled: flag('whether there is a proxy').default(false),
+      host: hostName('address of the proxy; keep it on loopback').default('127.0.0.1'),
+      port: port('port of the proxy').default(7620),
+      default: text('which of registries an image without a host in its name comes from: localhost:7620/team/app:1', {
+        sample: 'harbor.example.com',
+      }).optional(),
+    }).prefault({}),
     labels: textMap('what a host is, such as zone: rack-7', { sample: { zone: 'rack-7' } }).default({}),
     limits: section('caps on the traffic with other agents', {
       upload: rate('most this host sends').prefault('unlimited'),
@@ -68,7 +76,9 @@ function agentSchema(host: HostDefaults) {
     archive: section('for exit: archive', {
       folder: path('folder', 'where archives are written', { sample: '/srv/shoal/archives' }).optional(),
     }).prefault({}),
-    registries: registriesKey('for an agent with a seeder token: how it reads registries; others are read anonymously'),
+    registries: registriesKey(
+      'those that the proxy stands for, with the credentials of who pulls; and for an agent with a seeder token: how it reads registries, others are read anonymously',
+    ),
     log: section('the log, JSON lines on stdout', {
       level: choice(LOG_LEVELS, 'what is logged').default('info'),
     }).prefault({}),
@@ -114,3 +124,14 @@ const checkExit: CrossCheck = ({ value, add }) => {
   if (value('exit') === 'archive' && value('archive.folder') === undefined)
     add('archive.folder', 'is missing: exit is archive, so say where archives are written');
 };
+
+const checkProxy: CrossCheck = ({ value, add }) => {
+  const name = value('proxy.default');
+  const entries = value('registries');
+  const isThere = (Array.isArray(entries) ? entries : []).some((entry) => sameHost(entry?.host, name));
+  if (name !== undefined && !isThere) add('proxy.default', 'is none of registries; add an entry with this host there');
+};
+
+function sameHost(a: unknown, b: unknown): boolean {
+  return String(a).toLowerCase() === String(b).toLowerCase();
+}

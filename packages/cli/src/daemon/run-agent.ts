@@ -15,9 +15,15 @@ export async function runAgent(config: AgentConfig, io: Io): Promise<void> {
   const agent = await openAgent({ ...agentOptions(config, io), logger });
   const ended = untilStopped(io, agent.stopped); // before anybody is told that it runs, and may stop it
   const { peerPort } = agent.status();
-  logger.info({ event: 'ready', peerId: agent.peerId, peerPort, controlPort: agent.controlPort }, 'agent ready');
+  logger.info(
+    { event: 'ready', peerId: agent.peerId, peerPort, controlPort: agent.controlPort, proxyPort: agent.proxyPort },
+    'agent ready',
+  );
   const control = agent.controlPort === undefined ? 'no control API' : `control API on port ${agent.controlPort}`;
-  io.stderr(`shoal agent ${config.name} ready: peers on port ${peerPort}, ${control}, tracker ${config.tracker.url}\n`);
+  const proxy = agent.proxyPort === undefined ? '' : `, proxy on port ${agent.proxyPort}`;
+  io.stderr(
+    `shoal agent ${config.name} ready: peers on port ${peerPort}, ${control}${proxy}, tracker ${config.tracker.url}\n`,
+  );
   const reason = await ended;
   await agent.stop();
   if (reason !== undefined) throw reason;
@@ -30,6 +36,7 @@ export function agentOptions(config: AgentConfig, io: Io): Omit<AgentOptions, 'l
     version: shoalVersion(),
     tracker: { url: tracker.url, token: tokenOf(tracker), ca: tracker.ca && readTextFile(tracker.ca) },
     control: control.enabled ? { host: control.host, port: control.port } : undefined,
+    proxy: config.proxy.enabled ? proxyOf(config) : undefined,
     limits: { uploadBytesPerSecond: limits.upload, downloadBytesPerSecond: limits.download },
     bandwidth: bandwidthOf(config),
     exit: exitOf(config),
@@ -49,6 +56,12 @@ async function openAgent(options: AgentOptions): Promise<Agent> {
 /** The schema's checks allow exactly one of the two. */
 function tokenOf({ token, tokenFile }: AgentConfig['tracker']): string {
   return token ?? readSecretFile(tokenFile ?? '');
+}
+
+/** A registry that is a folder or an archive here has no address to send anybody to. */
+function proxyOf({ proxy: { enabled: _enabled, ...proxy }, registries }: AgentConfig): AgentOptions['proxy'] {
+  const remote = registries.filter(({ layout, archive }) => layout === undefined && archive === undefined);
+  return { ...proxy, registries: remote.map(({ host, url, ca }) => ({ host, url, ca: ca && readTextFile(ca) })) };
 }
 
 function bandwidthOf({ bandwidth: { link, measure } }: AgentConfig): NonNullable<AgentOptions['bandwidth']> {

@@ -1,0 +1,81 @@
+/**
+ * Answers a GET or HEAD of a blob that is whole on this host's disk: from there, once the registry has said that this
+ * client may read it. Should the disk fail on the way, the registry sends the rest.
+ */
+import type { OutgoingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { BlobFile } from '../store/blob-file.ts';
+import { type Exchange, forward, paced, passedHeaders, SOURCE } from './forward.ts';
+import { rangeOf } from './range.ts';
+import type { Claim, Rights } from './rights.ts';
+
+export interface BlobRequest extends Exchange {
+  blob: BlobFile;
+  claim: Claim;
+  rights: Rights;
+  /** The disk failed in the middle. */
+  onBroken(error: unknown): void;
+}
+
+/** Of one client: many slow ones must not fill the memory. */
+const READ_BYTES = 128 * 1024;
+
+export async function answerBlob(asked: BlobRequest): Promise<void> {
+  if (!(await mayRead(asked))) return forward(asked); // the registry's own words, such as where to get a token
+  const { request, response, blob } = asked;
+  const { size, digest } = blob;
+  const etag = `"${digest}"`;
+  const ifRange = request.headers['if-range'];
+  const range = ifRange === undefined || ifRange === etag ? rangeOf(request.headers.range, size) : undefined;
+  const headers: OutgoingHttpHeaders = {
+    ...{ 'content-type': 'application/octet-stream', 'docker-content-digest': digest, etag, 'accept-ranges': 'bytes' },
+    [SOURCE]: 'cache',
+  };
+  if (range === 'unsatisfiable') {
+    response.writeHead(416, { ...headers, 'content-range': `bytes */${size}`, 'content-length': 0 }).end();
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: size };
+  if (range !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${size}`;
+  response.writeHead(range === undefined ? 200 : 206, { ...headers, 'content-length': end - start });
+  if (request.method === 'HEAD') return void response.end();
+  await pipeline(Readable.from(bytesOf(asked, start, end), { objectMode: false }), response);
+}
+
+async function mayRead({ claim, rights, upstream, target, request, signal }: BlobRequest): Promise<boolean> {
+  if (rights.isConfirmed(claim)) return true;
+  const { range: _range, 'if-range': _ifRange, ...headers } = passedHeaders(request);
+  const answer = await upstream.request({ method: 'HEAD', target, headers, signal });
+  answer.discard();
+  if (answer.status !== 200) return false;
+  rights.confirm(claim);
+  return true;
+}
+
+async function* bytesOf(asked: BlobRequest, start: number, end: number): AsyncGenerator<Uint8Array> {
+  let position = start;
+  try {
+    while (position < end) {
+      const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position));
+      await asked.blob.read(position, chunk);
+      position += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    asked.onBroken(error);
+    yield* restOf(asked, position, end);
+  }
+}
+
+async function* restOf(asked: BlobRequest, start: number, end: number): AsyncGenerator<Uint8Array> {
+  const { upstream, target, request, signal, take } = asked;
+  const headers = { ...passedHeaders(request), range: `bytes=${start}-${end - 1}` };
+  const answer = await upstream.request({ method: 'GET', target, headers, signal });
+  // A 200 would begin at the first byte again: the connection is cut, and the client resumes.
+  if (answer.status !== 206) {
+    answer.discard();
+    throw new Error(`the registry answered ${answer.status} where the rest of a blob was asked for`);
+  }
+  yield* paced(answer.body, take);
+}

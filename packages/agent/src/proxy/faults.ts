@@ -1,0 +1,22 @@
+/**
+ * What a client of the proxy is told when nothing can serve it, in the distribution spec's form. Docker tries again
+ * after a 5xx or a cut and takes a 4xx for final: so what may pass is a 5xx.
+ */
+import { RegistryError } from '@shoal/registry';
+
+export interface ProxyFault {
+  status: number;
+  code: string;
+  message: string;
+}
+
+export function faultBody({ code, message }: ProxyFault): string {
+  return JSON.stringify({ errors: [{ code, message }] });
+}
+
+/** A failure on the way to the registry. An untrusted certificate is a 502, too: whoever runs the host can mend it. */
+export function faultOf(error: unknown): ProxyFault {
+  if (!(error instanceof RegistryError)) return { status: 500, code: 'UNKNOWN', message: 'the proxy failed' };
+  const status = error.code === 'UNREACHABLE' ? 503 : 502;
+  return { status, code: 'UNAVAILABLE', message: error.message };
+}

@@ -1,0 +1,59 @@
+/** Hands a request on to its registry as it is, and the answer back; what comes counts against the bandwidth policy. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { HttpAnswer, Upstream } from '@shoal/registry';
+
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  upstream: Upstream;
+  /** Path and query at the registry. */
+  target: string;
+  /** Aborts when the client is gone. */
+  signal: AbortSignal;
+  /** Waits until the policy lets so many bytes through. */
+  take(bytes: number): Promise<void>;
+}
+
+/** Of one connection, not of the message (RFC 9110, 7.6.1); and what would have the registry encode the body. */
+const NOT_PASSED = new Set([
+  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+  ...['host', 'proxy-authorization', 'accept-encoding', 'expect'],
+]);
+/** Where the bytes of an answer came from. */
+export const SOURCE = 'shoal-source';
+
+export async function forward(exchange: Exchange): Promise<void> {
+  const { request, response, upstream, target, signal } = exchange;
+  const method = request.method ?? 'GET';
+  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
+  const answer = await upstream.request({
+    ...{ method, target, signal, headers: passedHeaders(request) },
+    ...(hasBody && { body: request }),
+  });
+  response.writeHead(answer.status, { ...answerHeaders(answer), [SOURCE]: 'registry' });
+  await pipeline(Readable.from(paced(answer.body, exchange.take), { objectMode: false }), response);
+}
+
+export async function* paced(body: AsyncIterable<Uint8Array>, take: Exchange['take']): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    await take(chunk.length);
+    yield chunk;
+  }
+}
+
+/** What the client says to the registry. */
+export function passedHeaders(request: IncomingMessage): Record<string, string> {
+  const named = new Set((request.headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value === undefined || NOT_PASSED.has(name) || named.has(name)) continue;
+    passed[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return passed;
+}
+
+function answerHeaders({ headers }: HttpAnswer): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_PASSED.has(name)));
+}

@@ -1,0 +1,112 @@
+/**
+ * The registry proxy: answers an engine on this host as its registry would. Blobs that are here come from here, all
+ * else from the registry, with the client's own credentials.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createUpstream, type Upstream } from '@shoal/registry';
+import type { Logger } from 'pino';
+import { AgentError } from '../errors.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import { answerBlob } from './blob-answer.ts';
+import { faultBody, faultOf, type ProxyFault } from './faults.ts';
+import { type Exchange, forward } from './forward.ts';
+import { createRights } from './rights.ts';
+import { type Route, routeOf } from './route.ts';
+
+/** A registry that engines reach through the proxy. */
+export interface ProxyRegistry {
+  /** As it stands in image references. */
+  host: string;
+  /** Where it is reached; default: `https://<host>`. */
+  url?: string;
+  /** PEM of its authority. */
+  ca?: string;
+}
+
+export interface ProxyOptions {
+  host: string;
+  /** 0 takes any free port. */
+  port: number;
+  registries: readonly ProxyRegistry[];
+  /** The registry of names without a host. */
+  default?: string;
+}
+
+export interface ProxyParts {
+  store: BlobStore;
+  /** Waits until the bandwidth policy lets bytes of a registry through. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+  logger: Logger;
+  /** Milliseconds since the epoch. */
+  nowMs(): number;
+}
+
+export interface RegistryProxy {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Throws AgentError PORT_IN_USE, INVALID_OPTIONS; RegistryError INVALID_OPTIONS. */
+export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts): Promise<RegistryProxy> {
+  const upstreams = new Map<string, Upstream>();
+  for (const registry of options.registries) upstreams.set(registry.host.toLowerCase(), createUpstream(registry));
+  const known = { hosts: new Set(upstreams.keys()), default: options.default?.toLowerCase() };
+  if (known.default !== undefined && !upstreams.has(known.default))
+    throw new AgentError('INVALID_OPTIONS', `proxy.default ${options.default} is not in registries; add it there`);
+  const rights = createRights(parts.nowMs);
+  const { store, logger } = parts;
+
+  const answer = (route: Route, exchange: Exchange): Promise<void> => {
+    const blob = route.kind === 'blob' ? store.get(route.digest) : undefined;
+    if (route.kind !== 'blob' || !blob?.complete) return forward(exchange);
+    const { host, repository, digest } = route;
+    const claim = { host, repository, digest, authorization: exchange.request.headers.authorization };
+    const onBroken = (error: unknown): void =>
+      logger.error({ event: 'cache broken', digest, err: error }, 'a blob cannot be read; its registry sends the rest');
+    return answerBlob({ ...exchange, blob, claim, rights, onBroken });
+  };
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const route = routeOf({ method: request.method ?? 'GET', target: request.url ?? '/' }, known);
+    if ('status' in route) return refuse(response, route);
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const { signal } = gone;
+    const upstream = upstreams.get(route.host) as Upstream;
+    const exchange = { request, response, upstream, target: route.target, signal };
+    await answer(route, { ...exchange, take: (bytes) => parts.take(bytes, signal) });
+  };
+
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      if (request.destroyed && response.destroyed) return; // the client went away
+      logger.warn(
+        { event: 'proxy failed', code: (error as { code?: string }).code, err: error },
+        'a pull was not served',
+      );
+      if (response.headersSent) response.destroy();
+      else refuse(response, faultOf(error));
+    });
+  });
+  server.requestTimeout = 0; // a push may take as long as it likes
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      const { host, port } = options;
+      reject(taken ? new AgentError('PORT_IN_USE', `${host}:${port}; set proxy.port to a free one`) : error);
+    });
+    server.listen(options.port, options.host, resolve);
+  });
+  return {
+    port: (server.address() as { port: number }).port,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
+    },
+  };
+}
+
+function refuse(response: ServerResponse, fault: ProxyFault): void {
+  response.writeHead(fault.status, { 'content-type': 'application/json' }).end(faultBody(fault));
+}

@@ -1,0 +1,41 @@
+/**
+ * A registry as its own clients reach it: their requests, their headers, their login; ours has no part in it.
+ * Does not retry.
+ */
+import type { Readable } from 'node:stream';
+import { createAddressFinder } from './client.ts';
+import { type RegistryOptions, settingsOf } from './options.ts';
+import { createTransport, type HttpAnswer } from './transport.ts';
+
+export interface UpstreamRequest {
+  method: string;
+  /** Path and query. */
+  target: string;
+  headers: Record<string, string>;
+  body?: Readable;
+  signal?: AbortSignal;
+}
+
+export interface Upstream {
+  readonly host: string;
+  /** An answer of any status; redirects of GET and HEAD are followed. Throws UNREACHABLE, UNTRUSTED, ABORTED, BAD_RESPONSE. */
+  request(request: UpstreamRequest): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+/** A registry may take its time over the end of a large push. */
+const HEADERS_MS = 300_000;
+
+/** Throws INVALID_OPTIONS. */
+export function createUpstream(options: Pick<RegistryOptions, 'host' | 'url' | 'ca'>): Upstream {
+  const settings = settingsOf({ ...options, headersTimeoutMs: HEADERS_MS });
+  const transport = createTransport(settings);
+  const findBaseUrl = createAddressFinder(settings, transport);
+  return {
+    host: options.host,
+    async request({ target, ...request }) {
+      return transport.request({ ...request, url: new URL(`${await findBaseUrl(request.signal)}${target}`) });
+    },
+    close: () => transport.close(),
+  };
+}
