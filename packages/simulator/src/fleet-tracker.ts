@@ -11,6 +11,8 @@ export interface FleetTracker {
   join(host: SimHost): SimHost[];
   /** Those it leaves without neighbours, each with new ones. */
   leave(host: SimHost): [SimHost, SimHost[]][];
+  /** Others instead of those that the host has blocked. */
+  replace(host: SimHost, peers: readonly string[]): SimHost[];
   lease(
     host: SimHost,
     ask: { pieces: number[]; shown: number[] },
@@ -39,6 +41,7 @@ export function createFleetTracker(degree: number, random: () => number): FleetT
         return left === undefined ? [] : [[left, hosts(graph.mend(id))] as [SimHost, SimHost[]]];
       });
     },
+    replace: (host, peers) => (tracker.away ? [] : hosts(graph.replace(host.id, peers))),
     lease(host, ask, nowMs) {
       if (tracker.away || host.zone === undefined) return undefined;
       return leases.ask({ zone: host.zone.name, holder: host.id, ...ask }, nowMs);

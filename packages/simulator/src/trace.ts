@@ -1,4 +1,25 @@
 /** The order of everything that happened as one number: two runs with one hash were the same run. */
+import type { SwarmEvent } from '@shoal/swarm';
+
+export const EVENT_CODES: Record<SwarmEvent['type'], number> = {
+  hashesKnown: 1,
+  neighbours: 2,
+  dialFailed: 3,
+  connected: 4,
+  disconnected: 5,
+  choked: 6,
+  maxRequests: 7,
+  peerHas: 8,
+  peerHolds: 9,
+  blockReceived: 10,
+  blockRejected: 11,
+  pieceVerified: 12,
+  pieceLost: 13,
+  blockRequested: 14,
+  leases: 15,
+  budget: 16,
+  wake: 17,
+};
 
 export class Trace {
   count = 0;

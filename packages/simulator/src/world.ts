@@ -18,33 +18,13 @@ import { createZone, pass, type Zone } from './network.ts';
 import type { Settings } from './options.ts';
 import { Origin } from './origin.ts';
 import { Timeline } from './timeline.ts';
-import { Trace } from './trace.ts';
+import { EVENT_CODES, Trace } from './trace.ts';
 import { Uploads } from './uploads.ts';
 
 /** A host looks every so often whether it may ask for more, as agents do. */
 const TICK_MS = 5;
 const WAKE_MS = 100;
 const JOIN_AGAIN_MS = 1000;
-
-const EVENT_CODES: Record<SwarmEvent['type'], number> = {
-  hashesKnown: 1,
-  neighbours: 2,
-  dialFailed: 3,
-  connected: 4,
-  disconnected: 5,
-  choked: 6,
-  maxRequests: 7,
-  peerHas: 8,
-  peerHolds: 9,
-  blockReceived: 10,
-  blockRejected: 11,
-  pieceVerified: 12,
-  pieceLost: 13,
-  blockRequested: 14,
-  leases: 15,
-  budget: 16,
-  wake: 17,
-};
 
 export class World {
   readonly time = new Timeline();
@@ -106,21 +86,22 @@ export class World {
     if (!host.looking) this.#lookLater(host);
     host.looking = true;
     host.joined = true;
-    const linked = this.tracker.join(host);
-    for (const other of linked) this.#introduce(host, other);
+    this.#introduce(host, this.tracker.join(host));
     this.#later(() => this.#tell(host, { type: 'hashesKnown', count: this.origin.hashesKnown }));
     this.#pumpSoon(host);
   }
 
-  #introduce(a: SimHost, b: SimHost): void {
-    this.#later(() => this.feed(a, { type: 'neighbours', peers: [b.id] }));
-    this.#later(() => this.feed(b, { type: 'neighbours', peers: [a.id] }));
+  #introduce(a: SimHost, others: readonly SimHost[]): void {
+    for (const b of others) {
+      this.#later(() => this.feed(a, { type: 'neighbours', peers: [b.id] }));
+      this.#later(() => this.feed(b, { type: 'neighbours', peers: [a.id] }));
+    }
   }
 
   kill(host: SimHost): void {
     if (!host.alive) return;
     host.alive = false;
-    for (const [left, others] of this.tracker.leave(host)) for (const other of others) this.#introduce(left, other);
+    for (const [left, others] of this.tracker.leave(host)) this.#introduce(left, others);
     for (const wire of [...host.wires.values()]) this.cut(wire);
     if (host.role === 'agent' && host.completeAt === undefined && !host.poison) this.finished++;
   }
@@ -248,6 +229,8 @@ export class World {
         return;
       case 'askLeases':
         return this.#askLeases(host, effect);
+      case 'replace':
+        return this.#later(() => this.#introduce(host, this.tracker.replace(host, effect.peers)));
       case 'refund':
         return this.#takeTokens(host, -effect.bytes);
       default:

@@ -65,6 +65,10 @@ export class Dialer {
     return (this.#badPieces.get(peer)?.blockedUntil ?? 0) > now;
   }
 
+  blocked(now: number): PeerId[] {
+    return [...this.#badPieces.keys()].filter((peer) => this.isBlocked(peer, now));
+  }
+
   /** Counts a bad piece; true when the peer is blocked for a while now. */
   badPiece(peer: PeerId, now: number): boolean {
     const record = this.#badPieces.get(peer) ?? { count: 0, blockedUntil: 0 };

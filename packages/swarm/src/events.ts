@@ -94,6 +94,8 @@ export type SwarmEffect =
   | { type: 'verify'; piece: number }
   /** May these pieces be fetched over the uplink of our zone? `shown` are those a seeder shows to nobody else. Answered by `leases`; asking again renews. */
   | { type: 'askLeases'; pieces: number[]; shown: number[] }
+  /** These neighbours are blocked: the tracker names others instead of them. */
+  | { type: 'replace'; peers: PeerId[] }
   /** Of the budget, for a request that was turned away. */
   | { type: 'refund'; bytes: number; remote: boolean }
   | { type: 'close'; link: LinkId; reason: CloseReason }

@@ -73,15 +73,19 @@ describe('a peer', () => {
 
   it('that sent three bad pieces is blocked, also when it comes by itself', () => {
     const swarm = swarmOf(4);
+    const replaced: SwarmEffect[] = [];
     const reasons: string[] = [];
     for (let link = 1; link <= 3; link++) {
       const asked = ask(swarm, link, { peer: 'liar', blockBytes: PIECE });
       if (asked === undefined) throw new Error('nothing was asked');
       swarm.handle({ ...asked, type: 'blockReceived', link }, 1);
-      reasons.push(...closes(swarm.handle({ type: 'pieceVerified', piece: asked.piece, ok: false }, 2)));
+      const effects = swarm.handle({ type: 'pieceVerified', piece: asked.piece, ok: false }, 2);
+      reasons.push(...closes(effects));
+      replaced.push(...effects.filter(({ type }) => type === 'replace'));
       swarm.handle({ type: 'disconnected', link }, 3);
     }
     expect(reasons).toEqual(['bad piece', 'bad piece', 'blocked']);
+    expect(replaced).toEqual([{ type: 'replace', peers: ['liar'] }]);
     const back = { link: 9, peer: 'liar', canServe: true, remoteIsSeeder: false, blockBytes: BLOCK, choked: true };
     expect(closes(swarm.handle({ type: 'connected', canRequest: true, ...back }, 60_000))).toEqual(['blocked']);
     expect(closes(swarm.handle({ type: 'connected', canRequest: true, ...back, link: 10 }, 400_000))).toEqual([]);

@@ -109,6 +109,39 @@ describe('with zones', () => {
   });
 });
 
+describe('a member that refuses some of its neighbours', () => {
+  it('gets as many others, near ones for near ones, and never one that it refuses', () => {
+    const { graph, zoneOf } = fleet(400, rack(40));
+    const near = (id: string) => zoneOf.get(id) === zoneOf.get('p7');
+    const before = graph.neighboursOf('p7');
+    const refused = [...before.filter(near).slice(0, 3), ...before.filter((id) => !near(id)).slice(0, 2)];
+    const added = graph.replace('p7', [...refused, 'p399', 'stranger']);
+    expect([added.length, added.filter(near).length]).toEqual([5, 3]);
+    expect(added.filter((id) => refused.includes(id) || before.includes(id) || id === 'p7')).toEqual([]);
+    expect(new Set(graph.neighboursOf('p7'))).toEqual(
+      new Set([...before.filter((id) => !refused.includes(id)), ...added]),
+    );
+    for (const id of refused) expect(graph.neighboursOf(id)).not.toContain('p7');
+    for (const id of added) expect(graph.neighboursOf(id)).toContain('p7');
+  });
+
+  it('gets others from elsewhere when its zone has no more', () => {
+    const { graph, zoneOf } = fleet(200, (index) => (index < 5 ? 'small' : 'big'));
+    const near = graph.neighboursOf('p1').filter((id) => zoneOf.get(id) === 'small');
+    const added = graph.replace('p1', near);
+    expect(near.length).toBeGreaterThan(0);
+    expect(added.length).toBe(near.length);
+    expect(added.every((id) => zoneOf.get(id) === 'big')).toBe(true);
+  });
+
+  it('gets nobody when it knows all, and nothing when it is no member', () => {
+    const { graph } = fleet(5, () => undefined);
+    expect(graph.replace('p1', ['p2'])).toEqual([]);
+    expect(graph.neighboursOf('p1')).not.toContain('p2');
+    expect(graph.replace('stranger', ['p2'])).toEqual([]);
+  });
+});
+
 describe('a member that leaves', () => {
   it('is forgotten, and makes room', () => {
     const { graph, zoneOf } = fleet(200, rack(40));

@@ -14,6 +14,8 @@ export interface NeighbourGraph {
   remove(peerId: string): string[];
   /** New links for a member that has lost all of them, or all that lead out of its zone; returns the new ones. */
   mend(peerId: string): string[];
+  /** Other neighbours for a member instead of these, which it refuses; returns the new ones. */
+  replace(peerId: string, refused: readonly string[]): string[];
   neighboursOf(peerId: string): string[];
   readonly size: number;
 }
@@ -133,6 +135,25 @@ export function createNeighbourGraph({ degree, random }: NeighbourGraphOptions):
       const others = members.size - 1;
       const added = isAlone ? pick(zone, others) : pickElsewhere(zone, Math.ceil(degree / 6));
       zone.size++;
+      linkAll(member, added);
+      return idsOf(added);
+    },
+    replace(peerId, refused) {
+      const member = members.get(peerId);
+      if (member === undefined) return [];
+      const { zone, links } = member;
+      const unwanted = new Set(refused.flatMap((id) => members.get(id) ?? []));
+      const dropped = [...links].filter((other) => unwanted.has(other));
+      for (const other of dropped) {
+        links.delete(other);
+        other.links.delete(member);
+        noteRoom(other);
+      }
+      const isNew = (other: Member): boolean => other !== member && !links.has(other) && !unwanted.has(other);
+      const near = dropped.filter((other) => other.zone === zone).length;
+      const local = take(zone.roomy.shuffled(random), near, isNew);
+      const count = dropped.length - local.length;
+      const added = [...local, ...take(roomy.shuffled(random), count, (other) => other.zone !== zone && isNew(other))];
       linkAll(member, added);
       return idsOf(added);
     },

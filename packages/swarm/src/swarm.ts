@@ -231,9 +231,10 @@ export class Swarm {
     const [author] = authors;
     if (author === undefined || authors.length > 1) return [];
     const blocked = this.#dialer.badPiece(author, now);
-    return [...this.#links.values()]
+    const effects = [...this.#links.values()]
       .filter((link) => link.peer === author && (link.canRequest || blocked))
       .map((link) => close(link, blocked ? 'blocked' : 'bad piece'));
+    return blocked ? [...effects, { type: 'replace', peers: this.#dialer.blocked(now) }] : effects;
   }
 
   #blockRequested(link: Link, { piece, offset, length }: Block, now: number): SwarmEffect[] {

@@ -125,7 +125,9 @@ export async function member(host: TestHost, blob: TestBlob, options: MemberOpti
     role,
     ticket,
     context,
-    askLeases: (pieces) => void leasesAsked.push(...pieces),
+    askTracker: (ask) => {
+      if (ask.type === 'askLeases') leasesAsked.push(...ask.pieces);
+    },
     onComplete: done,
     onFailed: failed,
   });

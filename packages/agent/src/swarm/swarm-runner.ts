@@ -46,8 +46,8 @@ export interface SwarmRunnerOptions {
   role: 'seeder' | 'agent';
   ticket: string;
   context: SwarmContext;
-  /** Asks the tracker; it answers with `leased`. */
-  askLeases(pieces: readonly number[], shown: readonly number[]): void;
+  /** It answers with `leased`, or with other neighbours. */
+  askTracker(ask: Extract<SwarmEffect, { type: 'askLeases' | 'replace' }>): void;
   onComplete(): void;
   /** The disk failed: nothing more is asked for until `want` is called again. */
   onFailed(error: unknown): void;
@@ -357,7 +357,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
       if (effect.type === 'dial') this.#dial(effect.peer);
       else if (effect.type === 'verify') void this.#verify(effect.piece);
       else if (effect.type === 'complete') this.#complete();
-      else if (effect.type === 'askLeases') this.#options.askLeases(effect.pieces, effect.shown);
+      else if (effect.type === 'askLeases' || effect.type === 'replace') this.#options.askTracker(effect);
       else if (effect.type === 'refund') this.#context.downloads.refund(this, effect.bytes, effect.remote);
       else {
         const connection = this.#links.get(effect.link);

@@ -9,6 +9,7 @@ import {
   type AgentMessage,
   type AgentMessageOf,
   MAX_LEASE_PIECES,
+  MAX_REPLACED,
   type SessionError,
   type TrackerMessageOf,
 } from '@shoal/tracker/client';
@@ -240,7 +241,12 @@ export class Swarms {
       role,
       ticket: facts.ticket,
       context,
-      askLeases: (pieces, shown) => this.#options.send(leaseMessage(facts.swarm, pieces, shown)),
+      askTracker: (ask) =>
+        this.#options.send(
+          ask.type === 'replace'
+            ? replaceMessage(facts.swarm, ask.peers)
+            : leaseMessage(facts.swarm, ask.pieces, ask.shown),
+        ),
       onComplete: () => this.#completed(runner),
       onFailed: (error) => this.abandon(digest, error),
     });
@@ -292,6 +298,13 @@ function leaseMessage(swarm: string, all: readonly number[], shown: readonly num
   const pieces = all.slice(0, MAX_LEASE_PIECES);
   return { type: 'lease', swarm, pieces, shown: shown.filter((piece) => pieces.includes(piece)) };
 }
+
+/** The newest of them; foreign clients are the agent's own affair. */
+function replaceMessage(swarm: string, all: readonly string[]): AgentMessageOf<'replace'> {
+  return { type: 'replace', swarm, peers: all.filter((id) => PEER_ID.test(id)).slice(-MAX_REPLACED) };
+}
+
+const PEER_ID = /^[0-9a-f]{40}$/;
 
 /** The codes with which the tracker retracts bytes that are wrong for everybody. */
 const WRONG_BYTES: ReadonlySet<string> = new Set(['DIGEST_MISMATCH', 'HASH_CONFLICT']);

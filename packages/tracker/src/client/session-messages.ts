@@ -15,6 +15,7 @@ import {
   type JobClass,
   labelsSchema,
   nameSchema,
+  peerIdSchema,
   platformSchema,
   type SessionError,
   sessionErrorSchema,
@@ -33,6 +34,8 @@ export const MAX_TRACKER_MESSAGE_BYTES = 64 * 1024 * 1024;
 export const HASH_BYTES = 32;
 /** An agent that wants leases of more asks in several messages. */
 export const MAX_LEASE_PIECES = 1024;
+/** Of those that it has blocked an agent names the last ones. */
+export const MAX_REPLACED = 64;
 /** An agent under more shared caps asks in several messages. */
 export const MAX_SHARE_ASKS = 256;
 
@@ -104,6 +107,13 @@ export const leaseSchema = z.object({
     .describe('those of them that a seeder shows to this agent alone'),
 });
 
+/** These neighbours sent wrong pieces again and again and are blocked: others instead of them. */
+export const replaceSchema = z.object({
+  type: z.literal('replace'),
+  swarm: swarmIdSchema,
+  peers: z.array(peerIdSchema).max(MAX_REPLACED).describe('ids of all that it has blocked'),
+});
+
 export const seedFailedSchema = z.object({
   type: z.literal('seedFailed'),
   swarm: swarmIdSchema,
@@ -152,6 +162,7 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
   haveSchema,
   publishSchema,
   leaseSchema,
+  replaceSchema,
   seedFailedSchema,
   sha1HashesSchema,
   reportSchema,

@@ -58,6 +58,8 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
           return swarms.publish(session, message);
         case 'lease':
           return swarms.lease(session, message);
+        case 'replace':
+          return swarms.replace(session, message);
         case 'seedFailed':
           return swarms.seedFailed(session, message);
         case 'sha1Hashes':

@@ -19,6 +19,8 @@ export interface Membership {
   neighboursFor(swarm: Swarm, peerId: string): Neighbour[];
   /** Sends a member all its neighbours. */
   introduceTo(swarm: Swarm, peerId: string): void;
+  /** Names a member other neighbours than these. */
+  replace(swarm: Swarm, peerId: string, refused: readonly string[]): void;
   ticketFor(swarm: Swarm, session: AgentSession, member: Member): string;
 }
 
@@ -61,8 +63,9 @@ export function createMembership({ presence, tickets, zoneOf }: MembershipDeps):
     return issued.ticket;
   };
 
-  const mend = (swarm: Swarm, peerId: string) => {
-    const linked = swarm.graph.mend(peerId);
+  const mend = (swarm: Swarm, peerId: string) => meet(swarm, peerId, swarm.graph.mend(peerId));
+
+  const meet = (swarm: Swarm, peerId: string, linked: readonly string[]) => {
     introduce(swarm, peerId, linked);
     const neighbours = describe(swarm, linked, peerId);
     if (downloads(swarm, peerId) && neighbours.length > 0) {
@@ -113,6 +116,7 @@ export function createMembership({ presence, tickets, zoneOf }: MembershipDeps):
       const neighbours = neighboursFor(swarm, peerId);
       presence.get(peerId)?.send({ type: 'neighbours', swarm: swarm.id, neighbours });
     },
+    replace: (swarm, peerId, refused) => meet(swarm, peerId, swarm.graph.replace(peerId, refused)),
     ticketFor,
   };
 }

@@ -65,6 +65,35 @@ describe('joining', () => {
   });
 });
 
+describe('a neighbour that is refused', () => {
+  it('is replaced by another, and is not named again', async () => {
+    const kit = await fleet();
+    const agents = await Promise.all(Array.from({ length: 80 }, (_, at) => kit.agent(`a${at}`)));
+    const jobId = await order(kit, ...agents);
+    for (const agent of agents) await agent.join(BLOB, jobId);
+    const newcomer = await kit.agent('newcomer');
+    const { swarm, neighbours } = await newcomer.join(BLOB, await order(kit, newcomer));
+    const known = neighbours.map(({ peerId }) => peerId);
+    const refuse = async (peers: string[]) => {
+      newcomer.send({ type: 'replace', swarm, peers });
+      return (await newcomer.next('neighbours')).neighbours.map(({ peerId }) => peerId);
+    };
+    const [bad = '', ...others] = known;
+    const instead = await refuse([bad]);
+    expect([instead.length, known.includes(instead[0] ?? bad)]).toEqual([1, false]);
+    expect(await refuse([bad, ...others])).not.toContain(bad);
+  });
+
+  it('is no matter of who is no member', async () => {
+    const kit = await fleet();
+    const [agent, stranger] = [await kit.agent('a'), await kit.agent('stranger')];
+    const { swarm } = await agent.join(BLOB, await order(kit, agent));
+    stranger.send({ type: 'replace', swarm, peers: [agent.peerId] });
+    await stranger.settled();
+    expect(stranger.inbox.filter(({ type }) => type === 'neighbours')).toEqual([]);
+  });
+});
+
 function trackerKey(kit: TestTracker) {
   const key = kit.trackerKey;
   if (!key) throw new Error('no agent was welcomed yet');

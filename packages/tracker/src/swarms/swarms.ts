@@ -47,6 +47,7 @@ export interface Swarms {
   publish(session: AgentSession, message: AgentMessageOf<'publish'>): void;
   /** Throws TrackerError BAD_MESSAGE: the session ends. */
   lease(session: AgentSession, message: AgentMessageOf<'lease'>): void;
+  replace(session: AgentSession, message: AgentMessageOf<'replace'>): void;
   /** Throws TrackerError FORBIDDEN_ROLE: the session ends. */
   seedFailed(session: AgentSession, message: AgentMessageOf<'seedFailed'>): void;
   /** Why a blob does not come, if it does not. */
@@ -97,6 +98,10 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
     have: (session, message) => have(parts, session, message),
     publish: (session, message) => publish(parts, session, message),
     lease: createLeaseDesk({ table, clock }),
+    replace: (session, { swarm: swarmId, peers }) => {
+      const swarm = table.byId(swarmId);
+      if (swarm?.members.has(session.peerId)) membership.replace(swarm, session.peerId, peers);
+    },
     seedFailed: (session, { swarm: swarmId, error }) => {
       const swarm = seederSwarm(parts, session, swarmId);
       if (swarm) seeding.failed(swarm, session.peerId, error);
