@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { Digest } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
 import { connectSession, type Session } from '@shoal/tracker/client';
 import { importRawPublicKey } from '@shoal/wire';
@@ -163,7 +164,9 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stopped.stop() }));
   if (control) closers.add(control, () => control.close());
   const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
-  const proxy = options.proxy && (await openRegistryProxy(options.proxy, { store, take, logger, nowMs: Date.now }));
+  const joinFetch = (digest: Digest, signal: AbortSignal) => swarms.joinFetch(digest, signal);
+  const parts = { store, joinFetch, take, logger, nowMs: Date.now };
+  const proxy = options.proxy && (await openRegistryProxy(options.proxy, parts));
   if (proxy) closers.add(proxy, () => proxy.close());
   closers.add(startReports({ jobs, swarms, status, send }), (timers) => timers.forEach(clearInterval));
 

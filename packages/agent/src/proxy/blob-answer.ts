@@ -1,6 +1,6 @@
 /**
- * Answers a GET or HEAD of a blob that is whole on this host's disk: from there, once the registry has said that this
- * client may read it. Should the disk fail on the way, the registry sends the rest.
+ * Answers a GET or HEAD of a blob that is on this host's disk or on its way there, in order, once the registry has said
+ * that this client may read it. Should the disk fail or a piece not come, the registry sends the rest.
  */
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
@@ -14,7 +14,9 @@ export interface BlobRequest extends Exchange {
   blob: BlobFile;
   claim: Claim;
   rights: Rights;
-  /** The disk failed in the middle. */
+  /** How long to wait for a piece that is on its way. */
+  pieceWaitMs: number;
+  /** The disk failed in the middle, or a piece did not come. */
   onBroken(error: unknown): void;
 }
 
@@ -30,7 +32,7 @@ export async function answerBlob(asked: BlobRequest): Promise<void> {
   const range = ifRange === undefined || ifRange === etag ? rangeOf(request.headers.range, size) : undefined;
   const headers: OutgoingHttpHeaders = {
     ...{ 'content-type': 'application/octet-stream', 'docker-content-digest': digest, etag, 'accept-ranges': 'bytes' },
-    [SOURCE]: 'cache',
+    [SOURCE]: blob.complete ? 'cache' : 'swarm',
   };
   if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${size}`, 'content-length': 0 }).end();
@@ -54,18 +56,29 @@ async function mayRead({ claim, rights, upstream, target, request, signal }: Blo
 }
 
 async function* bytesOf(asked: BlobRequest, start: number, end: number): AsyncGenerator<Uint8Array> {
+  const { blob, signal } = asked;
   let position = start;
   try {
     while (position < end) {
-      const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position));
-      await asked.blob.read(position, chunk);
+      const pieceEnd = await whenHere(asked, position);
+      const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position, pieceEnd - position));
+      await blob.read(position, chunk);
       position += chunk.length;
       yield chunk;
     }
   } catch (error) {
+    if (signal.aborted) throw error;
     asked.onBroken(error);
     yield* restOf(asked, position, end);
   }
+}
+
+/** Where the bytes end that can be read from this position on. */
+async function whenHere({ blob, signal, pieceWaitMs }: BlobRequest, position: number): Promise<number> {
+  if (blob.complete) return blob.size;
+  const piece = Math.floor(position / blob.pieceLength);
+  if (!blob.held.has(piece)) await blob.whenHeld(piece, AbortSignal.any([signal, AbortSignal.timeout(pieceWaitMs)]));
+  return (piece + 1) * blob.pieceLength;
 }
 
 async function* restOf(asked: BlobRequest, start: number, end: number): AsyncGenerator<Uint8Array> {

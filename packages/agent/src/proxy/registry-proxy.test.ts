@@ -5,6 +5,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { blobOf, fill, testStore } from '../store/store.testkit.ts';
 import { silent } from '../swarm/host.testkit.ts';
+import { until } from '../wait.testkit.ts';
 import { fakeRegistry, type Handler, serveRange } from './proxy.testkit.ts';
 import { openRegistryProxy, type ProxyOptions } from './registry-proxy.ts';
 
@@ -20,7 +21,16 @@ const guarded: Handler = (request, response) => {
   response.end('{"errors":[{"code":"UNAUTHORIZED"}]}');
 };
 
-async function proxyTo(handler: Handler, changes: Partial<ProxyOptions> = {}) {
+interface Coming {
+  isComing?: boolean;
+  pieceWaitMs?: number;
+}
+
+async function proxyTo(
+  handler: Handler,
+  changes: Partial<ProxyOptions> = {},
+  { isComing = false, pieceWaitMs }: Coming = {},
+) {
   const registry = await fakeRegistry(handler);
   const store = await testStore();
   const clock = { nowMs: 1_000_000 };
@@ -28,10 +38,12 @@ async function proxyTo(handler: Handler, changes: Partial<ProxyOptions> = {}) {
   const take = async (bytes: number) => {
     taken.bytes += bytes;
   };
+  const joined: AbortSignal[] = [];
+  const joinFetch = (_digest: string, signal: AbortSignal) => isComing && joined.push(signal) > 0;
   const registries = [{ host: 'harbor.test', url: registry.url }];
   const proxy = await openRegistryProxy(
     { host: '127.0.0.1', port: 0, registries, default: 'harbor.test', ...changes },
-    { store, take, logger: silent, nowMs: () => clock.nowMs },
+    { store, joinFetch, take, logger: silent, nowMs: () => clock.nowMs, pieceWaitMs },
   );
   onTestFinished(() => proxy.close());
   const ask = (path: string, headers: Record<string, string> = {}, method = 'GET', body = '') =>
@@ -49,7 +61,7 @@ async function proxyTo(handler: Handler, changes: Partial<ProxyOptions> = {}) {
         sent.end(body);
       },
     );
-  return { registry, store, clock, taken, ask };
+  return { registry, store, clock, taken, joined, ask };
 }
 
 describe('a blob that is here', () => {
@@ -138,6 +150,37 @@ describe('a blob that is here', () => {
     await fill(store, BLOB, [0, 1]);
     const { headers, bytes } = await ask(PATH);
     expect([headers['shoal-source'], bytes.equals(BLOB.bytes)]).toEqual(['registry', true]);
+  });
+});
+
+describe('a blob that is on its way', () => {
+  it('is sent as it comes, in order, with none of it from the registry', async () => {
+    const { registry, store, joined, ask } = await proxyTo(guarded, {}, { isComing: true });
+    await fill(store, BLOB, [0, 3]);
+    const answer = ask(PATH, ALICE);
+    await until('the wait for the second piece', () => joined.length === 1 && registry.asked.length === 1);
+    for (const piece of [4, 2, 1]) await fill(store, BLOB, [piece]);
+    const { status, headers, bytes } = await answer;
+    expect([status, headers['shoal-source'], bytes.equals(BLOB.bytes)]).toEqual([200, 'swarm', true]);
+    expect(registry.asked).toEqual([`HEAD ${PATH}`]);
+    expect(joined[0]?.aborted).toBe(true); // the fetch is a pull's no more
+  });
+
+  it('goes on from the registry at the byte where it stands when a piece does not come', async () => {
+    const { registry, store, ask } = await proxyTo(serveBlob, {}, { isComing: true, pieceWaitMs: 20 });
+    await fill(store, BLOB, [0, 1, 4]);
+    const { status, bytes } = await ask(PATH);
+    expect([status, bytes.equals(BLOB.bytes)]).toEqual([200, true]);
+    expect(registry.requests[1]?.headers.range).toBe('bytes=131072-299999');
+  });
+
+  it('goes on from the registry when it is given up', async () => {
+    const { store, registry, ask } = await proxyTo(serveBlob, {}, { isComing: true });
+    await fill(store, BLOB, [0]);
+    const answer = ask(PATH);
+    await until('the right', () => registry.asked.length === 1);
+    await store.remove(BLOB.digest);
+    expect((await answer).bytes.equals(BLOB.bytes)).toBe(true);
   });
 });
 

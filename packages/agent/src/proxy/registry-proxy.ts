@@ -3,6 +3,7 @@
  * else from the registry, with the client's own credentials.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Digest } from '@shoal/oci';
 import { createUpstream, type Upstream } from '@shoal/registry';
 import type { Logger } from 'pino';
 import { AgentError } from '../errors.ts';
@@ -34,6 +35,10 @@ export interface ProxyOptions {
 
 export interface ProxyParts {
   store: BlobStore;
+  /** Whether the blob is being fetched from peers; then what is missing of it is a pull's from now on, until the signal. */
+  joinFetch(digest: Digest, signal: AbortSignal): boolean;
+  /** How long to wait for a piece before the registry is asked for the rest. Default: 10 s. */
+  pieceWaitMs?: number;
   /** Waits until the bandwidth policy lets bytes of a registry through. */
   take(bytes: number, signal: AbortSignal): Promise<void>;
   logger: Logger;
@@ -46,6 +51,8 @@ export interface RegistryProxy {
   close(): Promise<void>;
 }
 
+const PIECE_WAIT_MS = 10_000;
+
 /** Throws AgentError PORT_IN_USE, INVALID_OPTIONS; RegistryError INVALID_OPTIONS. */
 export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts): Promise<RegistryProxy> {
   const upstreams = new Map<string, Upstream>();
@@ -54,16 +61,20 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   if (known.default !== undefined && !upstreams.has(known.default))
     throw new AgentError('INVALID_OPTIONS', `proxy.default ${options.default} is not in registries; add it there`);
   const rights = createRights(parts.nowMs);
-  const { store, logger } = parts;
+  const { store, logger, pieceWaitMs = PIECE_WAIT_MS } = parts;
 
   const answer = (route: Route, exchange: Exchange): Promise<void> => {
     const blob = route.kind === 'blob' ? store.get(route.digest) : undefined;
-    if (route.kind !== 'blob' || !blob?.complete) return forward(exchange);
+    if (route.kind !== 'blob' || blob === undefined) return forward(exchange);
+    if (!blob.complete && !parts.joinFetch(route.digest, exchange.signal)) return forward(exchange);
     const { host, repository, digest } = route;
     const claim = { host, repository, digest, authorization: exchange.request.headers.authorization };
     const onBroken = (error: unknown): void =>
-      logger.error({ event: 'cache broken', digest, err: error }, 'a blob cannot be read; its registry sends the rest');
-    return answerBlob({ ...exchange, blob, claim, rights, onBroken });
+      logger.error(
+        { event: 'blob broken off', digest, err: error },
+        'a blob cannot be had here; its registry sends the rest',
+      );
+    return answerBlob({ ...exchange, blob, claim, rights, pieceWaitMs, onBroken });
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -38,6 +38,8 @@ export class BlobFile implements BlobFacts {
   #flushing: Promise<void> = Promise.resolve();
   /** Tasks of the workers, which read and write by number of the open file: it must stay open. */
   readonly #running = new Set<Promise<string>>();
+  /** Who waits for a piece, and is told of every one that is verified. */
+  readonly #waiting = new Set<() => void>();
   #closed = false;
 
   private constructor(
@@ -205,6 +207,25 @@ export class BlobFile implements BlobFacts {
     }
   }
 
+  /** Resolves when the piece is verified; rejects with the signal's reason, or ABORTED when the blob is closed. */
+  whenHeld(piece: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        this.#waiting.delete(look);
+        signal.removeEventListener('abort', look);
+        settle();
+      };
+      const look = (): void => {
+        if (this.held.has(piece)) end(resolve);
+        else if (signal.aborted) end(() => reject(signal.reason));
+        else if (this.#closed) end(() => reject(new AgentError('ABORTED', `${this.digest} is closed`)));
+      };
+      this.#waiting.add(look);
+      signal.addEventListener('abort', look);
+      look();
+    });
+  }
+
   /** Flushes and writes a map that says so. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -223,6 +244,7 @@ export class BlobFile implements BlobFacts {
   /** Takes no more pieces and waits for those being written and for the map. */
   async #settle(): Promise<void> {
     this.#closed = true;
+    this.#tellWaiting();
     clearTimeout(this.#flushTimer);
     await Promise.allSettled(this.#running);
     await this.#flushing;
@@ -249,12 +271,17 @@ export class BlobFile implements BlobFacts {
 
   #claim(piece: number): void {
     this.held.add(piece);
+    this.#tellWaiting();
     if (this.#flushTimer !== undefined || this.#closed) return;
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
       // A failed flush loses no data: the pieces are only fetched again after a crash.
       this.#flushing = this.#flushing.then(() => this.#flush(false)).catch(() => {});
     }, FLUSH_MS);
+  }
+
+  #tellWaiting(): void {
+    for (const look of [...this.#waiting]) look();
   }
 
   /** The map is clean when no write is to come: at the end, or when every piece is there. */

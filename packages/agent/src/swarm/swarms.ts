@@ -95,6 +95,15 @@ export class Swarms {
     }
   }
 
+  /** If the blob is being fetched, it is a pull's until the signal; false if it is not. */
+  joinFetch(digest: Digest, signal: AbortSignal): boolean {
+    const fetch = this.#fetches.get(digest);
+    if (fetch === undefined) return false;
+    const [first] = fetch.waiters;
+    this.fetch(digest, { jobId: first?.jobId ?? '', class: 'pull' }, signal).catch(() => {}); // whoever reads it sees
+    return true;
+  }
+
   /** Stops waiting for a blob; what is on disk stays. */
   abandon(digest: Digest, error: unknown): void {
     const fetch = this.#fetches.get(digest);
