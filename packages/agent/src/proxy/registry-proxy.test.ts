@@ -262,6 +262,12 @@ describe('when nothing can serve', () => {
   });
 });
 
+it('the only registry is the default', async () => {
+  const { registry, ask } = await proxyTo(serveBlob, { default: undefined });
+  await ask(PATH);
+  expect(registry.asked).toEqual([`GET ${PATH}`]);
+});
+
 it('a default that is no known registry is refused at the start', async () => {
   await expect(proxyTo(serveBlob, { default: 'other.test' })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
 });

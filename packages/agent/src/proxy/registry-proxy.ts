@@ -29,7 +29,7 @@ export interface ProxyOptions {
   /** 0 takes any free port. */
   port: number;
   registries: readonly ProxyRegistry[];
-  /** The registry of names without a host. */
+  /** The registry of names without a host; default: the only one there is. */
   default?: string;
 }
 
@@ -57,7 +57,8 @@ const PIECE_WAIT_MS = 10_000;
 export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts): Promise<RegistryProxy> {
   const upstreams = new Map<string, Upstream>();
   for (const registry of options.registries) upstreams.set(registry.host.toLowerCase(), createUpstream(registry));
-  const known = { hosts: new Set(upstreams.keys()), default: options.default?.toLowerCase() };
+  const [only] = upstreams.size === 1 ? upstreams.keys() : [];
+  const known = { hosts: new Set(upstreams.keys()), default: options.default?.toLowerCase() ?? only };
   if (known.default !== undefined && !upstreams.has(known.default))
     throw new AgentError('INVALID_OPTIONS', `proxy.default ${options.default} is not in registries; add it there`);
   const rights = createRights(parts.nowMs);
@@ -119,5 +120,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
 }
 
 function refuse(response: ServerResponse, fault: ProxyFault): void {
-  response.writeHead(fault.status, { 'content-type': 'application/json' }).end(faultBody(fault));
+  const body = faultBody(fault);
+  const length = Buffer.byteLength(body);
+  response.writeHead(fault.status, { 'content-type': 'application/json', 'content-length': length }).end(body);
 }

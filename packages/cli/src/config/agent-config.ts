@@ -46,6 +46,7 @@ function agentSchema(host: HostDefaults) {
       port: port('port of the proxy').default(7620),
       default: text('which of registries an image without a host in its name comes from: localhost:7620/team/app:1', {
         sample: 'harbor.example.com',
+        defaultText: 'the only one there is',
       }).optional(),
     }).prefault({}),
     labels: textMap('what a host is, such as zone: rack-7', { sample: { zone: 'rack-7' } }).default({}),
