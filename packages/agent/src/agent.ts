@@ -156,18 +156,30 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
   for (const part of [check, traffic, shares, downloads, uploads, swarms, seeding, jobs])
     closers.add(part, () => part.stop());
-  const status = createStatus({ options, identity, state, store, swarms, jobs, uploads, seeding, peers, traffic });
+  const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
+  const joinFetch = (digest: Digest, signal: AbortSignal) => swarms.joinFetch(digest, signal);
+  const parts = { store, joinFetch, take, logger, nowMs: Date.now };
+  const proxy = options.proxy && (await openRegistryProxy(options.proxy, parts));
+  if (proxy) closers.add(proxy, () => proxy.close());
+  const status = createStatus({
+    options,
+    identity,
+    state,
+    store,
+    swarms,
+    jobs,
+    uploads,
+    seeding,
+    peers,
+    traffic,
+    proxy,
+  });
 
   const stopped = createStopped(closers, logger);
   const control =
     options.control &&
     (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stopped.stop() }));
   if (control) closers.add(control, () => control.close());
-  const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
-  const joinFetch = (digest: Digest, signal: AbortSignal) => swarms.joinFetch(digest, signal);
-  const parts = { store, joinFetch, take, logger, nowMs: Date.now };
-  const proxy = options.proxy && (await openRegistryProxy(options.proxy, parts));
-  if (proxy) closers.add(proxy, () => proxy.close());
   closers.add(startReports({ jobs, swarms, status, send }), (timers) => timers.forEach(clearInterval));
 
   const { tracker, peer, name, labels } = options;

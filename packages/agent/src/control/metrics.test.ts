@@ -14,6 +14,14 @@ it('counts traffic, and leaves out what is not known', () => {
   expect(text).toContain('# TYPE shoal_agent_received_bytes_total counter\nshoal_agent_received_bytes_total 2\n');
   expect(text).toContain('shoal_agent_policy_version 0\n');
   expect(text).not.toContain('business');
+  expect(text).not.toContain('proxy');
+});
+
+it('counts what the proxy sent, by where it came from', () => {
+  const proxy = { port: 1, sentBytes: { cache: 4, swarm: 5, registry: 6 } };
+  const text = metricsText({ ...status, proxy, limits: NO_LIMITS });
+  expect(text).toContain('shoal_agent_proxy_sent_bytes_total{source="cache"} 4\n');
+  expect(text).toContain('shoal_agent_proxy_sent_bytes_total{source="registry"} 6\n');
 });
 
 it('names the rule that set a limit, whatever is in its name', () => {

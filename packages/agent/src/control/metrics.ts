@@ -23,7 +23,7 @@ export function metricsText(status: AgentStatus): string {
     .concat('\n');
 }
 
-function metricsOf({ traffic, limits, connections }: AgentStatus): Metric[] {
+function metricsOf({ traffic, limits, connections, proxy }: AgentStatus): Metric[] {
   const { measured, yield: yields } = limits;
   const byDirection = (rates: Record<'download' | 'upload', number> | null | undefined) =>
     rates ? DIRECTIONS.map((direction) => ({ labels: { direction }, value: rates[direction] })) : [];
@@ -51,6 +51,11 @@ function metricsOf({ traffic, limits, connections }: AgentStatus): Metric[] {
     counter('shoal_agent_received_bytes_total', 'Blob bytes received from peers.', traffic.receivedBytes),
     counter('shoal_agent_sent_bytes_total', 'Blob bytes sent to peers.', traffic.sentBytes),
     counter('shoal_agent_origin_bytes_total', 'Blob bytes read from registries.', traffic.originBytes),
+    {
+      ...{ name: 'shoal_agent_proxy_sent_bytes_total', type: 'counter' },
+      help: 'Bytes the registry proxy sent to engines, by where they came from.',
+      samples: Object.entries(proxy?.sentBytes ?? {}).map(([source, value]) => ({ labels: { source }, value })),
+    },
     gauge('shoal_agent_connections', 'Peer connections that are open.', [{ value: connections }]),
     gauge('shoal_agent_policy_version', 'Version of the bandwidth policy in force; 0 for none.', [
       { value: limits.policyVersion },

@@ -6,8 +6,8 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { BlobFile } from '../store/blob-file.ts';
-import { type Exchange, forward, paced, passedHeaders, SOURCE } from './forward.ts';
-import { rangeOf } from './range.ts';
+import { type Exchange, forward, fromRegistry, type ProxySource, passedHeaders, SOURCE } from './forward.ts';
+import { type ByteRange, rangeOf } from './range.ts';
 import type { Claim, Rights } from './rights.ts';
 
 export interface BlobRequest extends Exchange {
@@ -28,11 +28,12 @@ export async function answerBlob(asked: BlobRequest): Promise<void> {
   const { request, response, blob } = asked;
   const { size, digest } = blob;
   const etag = `"${digest}"`;
+  const source = blob.complete ? 'cache' : 'swarm';
   const ifRange = request.headers['if-range'];
   const range = ifRange === undefined || ifRange === etag ? rangeOf(request.headers.range, size) : undefined;
   const headers: OutgoingHttpHeaders = {
     ...{ 'content-type': 'application/octet-stream', 'docker-content-digest': digest, etag, 'accept-ranges': 'bytes' },
-    [SOURCE]: blob.complete ? 'cache' : 'swarm',
+    [SOURCE]: source,
   };
   if (range === 'unsatisfiable') {
     response.writeHead(416, { ...headers, 'content-range': `bytes */${size}`, 'content-length': 0 }).end();
@@ -42,7 +43,7 @@ export async function answerBlob(asked: BlobRequest): Promise<void> {
   if (range !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${size}`;
   response.writeHead(range === undefined ? 200 : 206, { ...headers, 'content-length': end - start });
   if (request.method === 'HEAD') return void response.end();
-  await pipeline(Readable.from(bytesOf(asked, start, end), { objectMode: false }), response);
+  await pipeline(Readable.from(bytesOf(asked, source, { start, end }), { objectMode: false }), response);
 }
 
 async function mayRead({ claim, rights, upstream, target, request, signal }: BlobRequest): Promise<boolean> {
@@ -55,7 +56,11 @@ async function mayRead({ claim, rights, upstream, target, request, signal }: Blo
   return true;
 }
 
-async function* bytesOf(asked: BlobRequest, start: number, end: number): AsyncGenerator<Uint8Array> {
+async function* bytesOf(
+  asked: BlobRequest,
+  source: ProxySource,
+  { start, end }: ByteRange,
+): AsyncGenerator<Uint8Array> {
   const { blob, signal } = asked;
   let position = start;
   try {
@@ -64,6 +69,7 @@ async function* bytesOf(asked: BlobRequest, start: number, end: number): AsyncGe
       const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position, pieceEnd - position));
       await blob.read(position, chunk);
       position += chunk.length;
+      asked.onSent(source, chunk.length);
       yield chunk;
     }
   } catch (error) {
@@ -82,7 +88,7 @@ async function whenHere({ blob, signal, pieceWaitMs }: BlobRequest, position: nu
 }
 
 async function* restOf(asked: BlobRequest, start: number, end: number): AsyncGenerator<Uint8Array> {
-  const { upstream, target, request, signal, take } = asked;
+  const { upstream, target, request, signal } = asked;
   const headers = { ...passedHeaders(request), range: `bytes=${start}-${end - 1}` };
   const answer = await upstream.request({ method: 'GET', target, headers, signal });
   // A 200 would begin at the first byte again: the connection is cut, and the client resumes.
@@ -90,5 +96,5 @@ async function* restOf(asked: BlobRequest, start: number, end: number): AsyncGen
     answer.discard();
     throw new Error(`the registry answered ${answer.status} where the rest of a blob was asked for`);
   }
-  yield* paced(answer.body, take);
+  yield* fromRegistry(answer.body, asked);
 }

@@ -12,8 +12,10 @@ export interface Exchange {
   target: string;
   /** Aborts when the client is gone. */
   signal: AbortSignal;
-  /** Waits until the policy lets so many bytes through. */
+  /** Waits until the policy lets so many bytes of the registry through. */
   take(bytes: number): Promise<void>;
+  /** So many bytes go to the client. */
+  onSent(source: ProxySource, bytes: number): void;
 }
 
 /** Of one connection, not of the message (RFC 9110, 7.6.1); and what would have the registry encode the body. */
@@ -21,7 +23,9 @@ const NOT_PASSED = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
   ...['host', 'proxy-authorization', 'accept-encoding', 'expect'],
 ]);
-/** Where the bytes of an answer came from. */
+/** Where the bytes of an answer came from: this host's disk, peers while they came in, or the registry. */
+export type ProxySource = 'cache' | 'swarm' | 'registry';
+/** Tells the client. */
 export const SOURCE = 'shoal-source';
 
 export async function forward(exchange: Exchange): Promise<void> {
@@ -33,12 +37,16 @@ export async function forward(exchange: Exchange): Promise<void> {
     ...(hasBody && { body: request }),
   });
   response.writeHead(answer.status, { ...answerHeaders(answer), [SOURCE]: 'registry' });
-  await pipeline(Readable.from(paced(answer.body, exchange.take), { objectMode: false }), response);
+  await pipeline(Readable.from(fromRegistry(answer.body, exchange), { objectMode: false }), response);
 }
 
-export async function* paced(body: AsyncIterable<Uint8Array>, take: Exchange['take']): AsyncGenerator<Uint8Array> {
+export async function* fromRegistry(
+  body: AsyncIterable<Uint8Array>,
+  { take, onSent }: Pick<Exchange, 'take' | 'onSent'>,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) {
     await take(chunk.length);
+    onSent('registry', chunk.length);
     yield chunk;
   }
 }

@@ -61,7 +61,7 @@ async function proxyTo(
         sent.end(body);
       },
     );
-  return { registry, store, clock, taken, joined, ask };
+  return { registry, store, clock, taken, joined, ask, sentBytes: proxy.sentBytes };
 }
 
 describe('a blob that is here', () => {
@@ -167,11 +167,12 @@ describe('a blob that is on its way', () => {
   });
 
   it('goes on from the registry at the byte where it stands when a piece does not come', async () => {
-    const { registry, store, ask } = await proxyTo(serveBlob, {}, { isComing: true, pieceWaitMs: 20 });
+    const { registry, store, ask, sentBytes } = await proxyTo(serveBlob, {}, { isComing: true, pieceWaitMs: 20 });
     await fill(store, BLOB, [0, 1, 4]);
     const { status, bytes } = await ask(PATH);
     expect([status, bytes.equals(BLOB.bytes)]).toEqual([200, true]);
     expect(registry.requests[1]?.headers.range).toBe('bytes=131072-299999');
+    expect(sentBytes).toEqual({ cache: 0, swarm: 131_072, registry: 168_928 });
   });
 
   it('goes on from the registry when it is given up', async () => {

@@ -10,7 +10,7 @@ import { AgentError } from '../errors.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { answerBlob } from './blob-answer.ts';
 import { faultBody, faultOf, type ProxyFault } from './faults.ts';
-import { type Exchange, forward } from './forward.ts';
+import { type Exchange, forward, type ProxySource } from './forward.ts';
 import { createRights } from './rights.ts';
 import { type Route, routeOf } from './route.ts';
 
@@ -48,6 +48,8 @@ export interface ProxyParts {
 
 export interface RegistryProxy {
   readonly port: number;
+  /** Bodies of answers, by where they came from. */
+  readonly sentBytes: Readonly<Record<ProxySource, number>>;
   close(): Promise<void>;
 }
 
@@ -62,6 +64,10 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   if (known.default !== undefined && !upstreams.has(known.default))
     throw new AgentError('INVALID_OPTIONS', `proxy.default ${options.default} is not in registries; add it there`);
   const rights = createRights(parts.nowMs);
+  const sentBytes = { cache: 0, swarm: 0, registry: 0 };
+  const onSent = (source: ProxySource, bytes: number): void => {
+    sentBytes[source] += bytes;
+  };
   const { store, logger, pieceWaitMs = PIECE_WAIT_MS } = parts;
 
   const answer = (route: Route, exchange: Exchange): Promise<void> => {
@@ -85,7 +91,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
     response.once('close', () => gone.abort());
     const { signal } = gone;
     const upstream = upstreams.get(route.host) as Upstream;
-    const exchange = { request, response, upstream, target: route.target, signal };
+    const exchange = { request, response, upstream, target: route.target, signal, onSent };
     await answer(route, { ...exchange, take: (bytes) => parts.take(bytes, signal) });
   };
 
@@ -111,6 +117,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   });
   return {
     port: (server.address() as { port: number }).port,
+    sentBytes,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

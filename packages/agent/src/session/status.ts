@@ -6,6 +6,7 @@ import type { Identity } from '../identity.ts';
 import type { JobRunner } from '../job/job-runner.ts';
 import type { PeerPort } from '../peer/peer-port.ts';
 import type { UploadScheduler } from '../peer/upload-scheduler.ts';
+import type { RegistryProxy } from '../proxy/registry-proxy.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 import type { Seeding } from './seeding.ts';
@@ -22,6 +23,7 @@ export interface StatusParts {
   seeding: Seeding;
   peers: PeerPort;
   traffic: TrafficControl;
+  proxy: RegistryProxy | undefined;
 }
 
 export function createStatus({
@@ -35,6 +37,7 @@ export function createStatus({
   seeding,
   peers,
   traffic,
+  proxy,
 }: StatusParts): () => AgentStatus {
   return () => ({
     name: options.name,
@@ -46,6 +49,7 @@ export function createStatus({
     connections: peers.connectionCount,
     closeReasons: Object.fromEntries(peers.closeReasons),
     traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
+    ...(proxy && { proxy: { port: proxy.port, sentBytes: { ...proxy.sentBytes } } }),
     limits: traffic.inForce(),
     blobs: store.list().map((blob) => ({
       digest: blob.digest,

@@ -37,6 +37,13 @@ function describeTracker({ version, startedAt, agents, seeders, swarms, runningJ
   );
 }
 
+function proxyFacts({ proxy }: AgentStatus): [string, string][] {
+  if (proxy === undefined) return [];
+  const { cache, swarm, registry } = proxy.sentBytes;
+  const sent = [`cache ${formatBytes(cache)}`, `swarm ${formatBytes(swarm)}`, `registry ${formatBytes(registry)}`];
+  return [['proxy', `port ${proxy.port}, sent from ${sent.join(', ')}`]];
+}
+
 function describeAgent(status: AgentStatus): string {
   const { traffic, limits, tracker } = status;
   const why = tracker.error === undefined ? '' : `: ${tracker.error.text}`;
@@ -50,6 +57,7 @@ function describeAgent(status: AgentStatus): string {
       ['received', formatBytes(traffic.receivedBytes)],
       ['sent', formatBytes(traffic.sentBytes)],
       ['from registries', formatBytes(traffic.originBytes)],
+      ...proxyFacts(status),
       ...linkFacts(limits),
     ],
   );
