@@ -14,6 +14,8 @@ export interface BlobRequest extends Exchange {
   blob: BlobFile;
   claim: Claim;
   rights: Rights;
+  /** Whether all of it is here or on its way, which is hurried from now on. */
+  isComing(): boolean;
   /** How long to wait for a piece that is on its way. */
   pieceWaitMs: number;
   /** The disk failed in the middle, or a piece did not come. */
@@ -24,7 +26,8 @@ export interface BlobRequest extends Exchange {
 const READ_BYTES = 128 * 1024;
 
 export async function answerBlob(asked: BlobRequest): Promise<void> {
-  if (!(await mayRead(asked))) return forward(asked); // the registry's own words, such as where to get a token
+  // The registry's own words, such as where to get a token; nothing is hurried for who may not read it.
+  if (!(await mayRead(asked)) || !asked.isComing()) return forward(asked);
   const { request, response, blob } = asked;
   const { size, digest } = blob;
   const etag = `"${digest}"`;

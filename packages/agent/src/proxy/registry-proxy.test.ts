@@ -175,6 +175,12 @@ describe('a blob that is on its way', () => {
     expect(sentBytes).toEqual({ cache: 0, swarm: 131_072, registry: 168_928 });
   });
 
+  it('is not hurried for who may not read it', async () => {
+    const { store, joined, ask } = await proxyTo(guarded, {}, { isComing: true });
+    await fill(store, BLOB, [0]);
+    expect([(await ask(PATH)).status, joined.length]).toEqual([401, 0]);
+  });
+
   it('goes on from the registry when it is given up', async () => {
     const { store, registry, ask } = await proxyTo(serveBlob, {}, { isComing: true });
     await fill(store, BLOB, [0]);

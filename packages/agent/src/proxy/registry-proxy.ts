@@ -73,7 +73,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   const answer = (route: Route, exchange: Exchange): Promise<void> => {
     const blob = route.kind === 'blob' ? store.get(route.digest) : undefined;
     if (route.kind !== 'blob' || blob === undefined) return forward(exchange);
-    if (!blob.complete && !parts.joinFetch(route.digest, exchange.signal)) return forward(exchange);
+    const isComing = (): boolean => blob.complete || parts.joinFetch(digest, exchange.signal);
     const { host, repository, digest } = route;
     const claim = { host, repository, digest, authorization: exchange.request.headers.authorization };
     const onBroken = (error: unknown): void =>
@@ -81,7 +81,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
         { event: 'blob broken off', digest, err: error },
         'a blob cannot be had here; its registry sends the rest',
       );
-    return answerBlob({ ...exchange, blob, claim, rights, pieceWaitMs, onBroken });
+    return answerBlob({ ...exchange, blob, claim, rights, isComing, pieceWaitMs, onBroken });
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
