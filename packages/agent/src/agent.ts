@@ -162,17 +162,8 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const proxy = options.proxy && (await openRegistryProxy(options.proxy, parts));
   if (proxy) closers.add(proxy, () => proxy.close());
   const status = createStatus({
-    options,
-    identity,
-    state,
-    store,
-    swarms,
-    jobs,
-    uploads,
-    seeding,
-    peers,
-    traffic,
-    proxy,
+    ...{ options, identity, state, store, swarms, jobs },
+    ...{ uploads, seeding, peers, traffic, proxy },
   });
 
   const stopped = createStopped(closers, logger);

@@ -47,6 +47,12 @@ export function toSessionError(error: unknown): SessionError {
   return { code: known ? code : 'INTERNAL', text: error.message, retryable: known ? retryable : true };
 }
 
+/** A server's error as it began to listen: a taken port is said with the key that names another. */
+export function toPortError(error: unknown, { host, port }: { host: string; port: number }, key: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return error;
+  return new AgentError('PORT_IN_USE', `${host}:${port}; set ${key} to a free one`);
+}
+
 /** A file system's error in our words: a full disk is named as such. */
 export function toStoreError(error: unknown, path: string): AgentError {
   if (error instanceof AgentError) return error;

@@ -35,7 +35,7 @@ export function parseReference(text: string): Reference {
   const { registry, repository } = splitName(text, name);
   checkRegistry(text, registry);
   checkRepository(text, repository);
-  if (tag !== undefined && !TAG.test(tag)) {
+  if (tag !== undefined && !isTag(tag)) {
     throw invalid(text, `the tag ${quoted(tag)} may have letters, digits, "_", "." and "-", at most 128 of them`);
   }
   if (digest !== undefined && !isDigest(digest)) {

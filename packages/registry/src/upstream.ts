@@ -17,7 +17,6 @@ export interface UpstreamRequest {
 }
 
 export interface Upstream {
-  readonly host: string;
   /** An answer of any status; redirects of GET and HEAD are followed. Throws UNREACHABLE, UNTRUSTED, ABORTED, BAD_RESPONSE. */
   request(request: UpstreamRequest): Promise<HttpAnswer>;
   close(): Promise<void>;
@@ -32,7 +31,6 @@ export function createUpstream(options: Pick<RegistryOptions, 'host' | 'url' | '
   const transport = createTransport(settings);
   const findBaseUrl = createAddressFinder(settings, transport);
   return {
-    host: options.host,
     async request({ target, ...request }) {
       return transport.request({ ...request, url: new URL(`${await findBaseUrl(request.signal)}${target}`) });
     },

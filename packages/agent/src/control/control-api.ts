@@ -7,7 +7,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AgentStatus } from '../agent-status.ts';
-import { AgentError } from '../errors.ts';
+import { toPortError } from '../errors.ts';
 import { metricsText } from './metrics.ts';
 
 export interface ControlApiOptions {
@@ -43,8 +43,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new AgentError('PORT_IN_USE', `${options.host}:${options.port}; set control.port to a free one`);
+    throw toPortError(error, options, 'control.port');
   }
   return { port: (app.server.address() as { port: number }).port, close: () => app.close() };
 }

@@ -209,10 +209,10 @@ export class PeerConnection {
   }
 
   #take(events: readonly WireEvent[]): void {
-    for (const [at, event] of events.entries()) {
+    for (const event of events) {
       if (this.#ended) return;
       if (event.type === 'violation') return this.close(event.reason);
-      if (event.type === 'handshake' && this.#handler === undefined) return this.#wait(events.slice(at));
+      if (event.type === 'handshake' && this.#handler === undefined) return this.#wait(events); // it is the first
       if (this.peer === undefined) this.#admit(event);
       else this.#pass(event);
     }

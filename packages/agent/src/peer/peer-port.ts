@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Neighbour } from '@shoal/tracker/client';
 import { HANDSHAKE_BYTES } from '@shoal/wire';
 import type { Logger } from 'pino';
-import { AgentError } from '../errors.ts';
+import { toPortError } from '../errors.ts';
 import type { Identity } from '../identity.ts';
 import { LinkBudget } from './link-budget.ts';
 import { type LinkHandler, PeerConnection } from './peer-connection.ts';
@@ -128,10 +128,7 @@ function listen({ host, port }: PeerPortOptions, onSocket: (socket: Socket) => v
   return new Promise((resolve, reject) => {
     const server = createServer({ noDelay: true }, onSocket);
     server.maxConnections = MAX_CONNECTIONS;
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      reject(taken ? new AgentError('PORT_IN_USE', `${host}:${port}; set peer.port to a free one`) : error);
-    });
+    server.once('error', (error) => reject(toPortError(error, { host, port }, 'peer.port')));
     server.listen(port, host, () => resolve(server));
   });
 }

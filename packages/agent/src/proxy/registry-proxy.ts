@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Digest } from '@shoal/oci';
 import { createUpstream, type Upstream } from '@shoal/registry';
 import type { Logger } from 'pino';
-import { AgentError } from '../errors.ts';
+import { AgentError, toPortError } from '../errors.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { answerBlob } from './blob-answer.ts';
 import { faultBody, faultOf, type ProxyFault } from './faults.ts';
@@ -108,11 +108,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   });
   server.requestTimeout = 0; // a push may take as long as it likes
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE';
-      const { host, port } = options;
-      reject(taken ? new AgentError('PORT_IN_USE', `${host}:${port}; set proxy.port to a free one`) : error);
-    });
+    server.once('error', (error) => reject(toPortError(error, options, 'proxy.port')));
     server.listen(options.port, options.host, resolve);
   });
   return {
