@@ -7,6 +7,8 @@ import type { Timeline } from './timeline.ts';
 
 /** More than this on its way to one peer: it reads too slowly to be sent more. */
 const IN_FLIGHT_BYTES = 1024 * 1024;
+/** A window of one block would stop after each. */
+const IN_FLIGHT_BLOCKS = 2;
 /** One write of an agent takes no more than this of its rate. */
 const RUN_MS = 10;
 
@@ -28,8 +30,9 @@ export class Uploads {
     if (host.uploading || host.paused || !host.alive) return;
     const { time, settings } = this.#options;
     const maxBytes = Math.max(settings.blockBytes, (host.uploadBytesPerSecond * RUN_MS) / 1000);
+    const window = Math.max(IN_FLIGHT_BYTES, IN_FLIGHT_BLOCKS * settings.blockBytes);
     const next = host.uploads.next(
-      (wire) => wire.inFlightBytes < IN_FLIGHT_BYTES,
+      (wire) => wire.inFlightBytes < window,
       () => maxBytes,
     );
     if (next === undefined) return;

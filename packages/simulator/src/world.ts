@@ -21,8 +21,8 @@ import { Timeline } from './timeline.ts';
 import { EVENT_CODES, Trace } from './trace.ts';
 import { Uploads } from './uploads.ts';
 
-/** A host looks every so often whether it may ask for more, as agents do. */
-const TICK_MS = 5;
+/** A host looks every so often whether it may ask for more, as agents do: later ticks lose time where peers are busy. */
+const TICK_MS = 1;
 const WAKE_MS = 100;
 const JOIN_AGAIN_MS = 1000;
 
