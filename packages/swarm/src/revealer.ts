@@ -89,13 +89,14 @@ export class Revealer {
   reveal(now: number): { link: LinkId; piece: number }[] {
     const reveals: { link: LinkId; piece: number }[] = [];
     for (const audience of this.#audiences.values()) this.#expire(audience, now);
-    const fresh = this.#freshPieces();
+    const lacksPieces = ({ link, pending, ahead }: Audience): boolean => !link.have.complete && pending.size < ahead;
+    const fresh = [...this.#audiences.values()].some(lacksPieces) ? this.#freshPieces() : [];
     // Round robin, one piece a turn: a scarce fresh piece must not all go to the first peer.
     let dealt = true;
     while (dealt && fresh.length > 0) {
       dealt = false;
       for (const audience of this.#audiences.values()) {
-        if (audience.link.have.complete || audience.pending.size >= audience.ahead) continue;
+        if (!lacksPieces(audience)) continue;
         const piece = takeFirst(
           fresh,
           (candidate) => !audience.link.have.has(candidate) && !audience.shown.has(candidate),
