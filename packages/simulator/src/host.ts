@@ -53,6 +53,8 @@ export interface SimHost extends HostFacts {
   receivedBytes: number;
   /** Received and thrown away. */
   wastedBytes: number;
+  /** The blob's first pieces that are all there: so far it is read when it is read in order. */
+  readPieces: number;
   /** Stored although they were garbage: must stay 0. */
   badPiecesKept: number;
   startedAt: number;
@@ -97,6 +99,7 @@ export function createHost(facts: HostFacts, shape: SwarmShape, random: () => nu
     receivedBytes: 0,
     wastedBytes: 0,
     badPiecesKept: 0,
+    readPieces: 0,
     startedAt: 0,
   };
 }

@@ -34,6 +34,8 @@ export interface SimulationOptions {
   slow?: { share: number; factor: number };
   /** Hosts that claim to hold everything and send garbage. */
   poisonShare?: number;
+  /** Hosts read the blob in order while it comes, as a pull does. */
+  inOrder?: boolean;
   /** Hosts that join so much later. */
   late?: { share: number; afterMs: number };
   faults?: readonly Fault[];
@@ -60,6 +62,7 @@ export function withDefaults(options: SimulationOptions): Settings {
     degree: 20,
     slow: { share: 0, factor: 1 },
     poisonShare: 0,
+    inOrder: false,
     late: { share: 0, afterMs: 0 },
     faults: [],
     seed: 1,

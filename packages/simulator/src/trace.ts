@@ -19,6 +19,7 @@ export const EVENT_CODES: Record<SwarmEvent['type'], number> = {
   leases: 15,
   budget: 16,
   wake: 17,
+  reading: 18,
 };
 
 export class Trace {

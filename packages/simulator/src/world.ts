@@ -83,6 +83,7 @@ export class World {
     if (!host.alive) return;
     if (this.tracker.away) return this.time.after(JOIN_AGAIN_MS, () => this.join(host));
     if (!host.joined && host.role === 'agent') host.startedAt = this.time.now;
+    if (this.settings.inOrder) this.feed(host, { type: 'reading', pieces: [host.readPieces] });
     if (!host.looking) this.#lookLater(host);
     host.looking = true;
     host.joined = true;
@@ -294,8 +295,16 @@ export class World {
       const ok = !host.spoilt.delete(piece);
       this.feed(host, { type: 'pieceVerified', piece, ok });
       if (!ok && host.swarm.held.has(piece)) host.badPiecesKept++;
+      if (this.settings.inOrder) this.#readOn(host);
       this.#pumpSoon(host);
     });
+  }
+
+  #readOn(host: SimHost): void {
+    const { held } = host.swarm;
+    const before = host.readPieces;
+    while (host.readPieces < held.length && held.has(host.readPieces)) host.readPieces++;
+    if (host.readPieces > before && !held.complete) this.feed(host, { type: 'reading', pieces: [host.readPieces] });
   }
 
   #askLeases(host: SimHost, { pieces, shown }: { pieces: number[]; shown: number[] }): void {

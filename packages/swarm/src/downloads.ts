@@ -36,6 +36,8 @@ export interface DownloadOptions {
 export const LATE_MS = 300;
 /** Who had no room for us is not asked again for so long: other peers are, meanwhile. */
 const BUSY_MS = 20;
+/** So far ahead of who reads in order. */
+const READ_AHEAD_PIECES = 16;
 
 export class Downloads {
   readonly picker: PiecePicker;
@@ -50,6 +52,9 @@ export class Downloads {
   #mostBlockBytes = Number.POSITIVE_INFINITY;
   #mostRemoteBlockBytes = Number.POSITIVE_INFINITY;
   #aheadMs: number | undefined;
+  /** The next missing piece of each who reads the blob in order. */
+  #reading: readonly number[] = [];
+  #readAhead = 0;
   /** Counts what may give a link something to ask for again. */
   #version = 0;
 
@@ -87,6 +92,10 @@ export class Downloads {
       this.picker.adjust(piece, -1);
       if (!link.remote) this.leases.noteLocal(piece, -1);
     }
+  }
+
+  setReading(pieces: readonly number[]): void {
+    this.#reading = pieces;
   }
 
   /** What could not be asked may be asked now. */
@@ -285,12 +294,29 @@ export class Downloads {
     return undefined;
   }
 
+  /**
+   * Somebody reads the blob while it comes: the piece that is waited for goes before all, and every second other one is
+   * of those that come next there. The rest stays with the rarest, or hosts that read side by side would all ask for the
+   * same pieces.
+   */
+  #pickForReader(link: Link): number | undefined {
+    for (const piece of this.#reading) if (this.picker.isOpen(piece) && link.have.has(piece)) return piece;
+    if (this.#reading.length === 0 || this.#readAhead++ % 2 === 0) return undefined;
+    let best: number | undefined;
+    for (const first of this.#reading)
+      for (let piece = first + 1; piece <= first + READ_AHEAD_PIECES; piece++) {
+        if (!this.picker.isOpen(piece) || !link.have.has(piece)) continue;
+        if (best === undefined || this.picker.availabilityOf(piece) < this.picker.availabilityOf(best)) best = piece;
+      }
+    return best;
+  }
+
   #newPiece(link: Link, now: number): ActivePiece | undefined {
     if (this.#active.size >= this.#maxActive) return undefined;
     const isLeased = link.remote && !this.leases.trackerIsAway(now);
     const piece = isLeased
       ? this.leases.oldest((leased) => this.picker.isOpen(leased) && link.have.has(leased))
-      : this.picker.pick(link.have);
+      : (this.#pickForReader(link) ?? this.picker.pick(link.have));
     if (piece === undefined) return undefined;
     this.picker.close(piece);
     const { size, pieceLength } = this.#options;

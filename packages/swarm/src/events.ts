@@ -69,6 +69,8 @@ export type SwarmEvent =
   /** The tracker's answer to `askLeases`: `refused` pieces come into the zone through another host. */
   | { type: 'leases'; granted: number[]; refused: number[] }
   | ({ type: 'budget' } & Budget)
+  // The blob is read in order while it comes: the next missing piece of each reader.
+  | { type: 'reading'; pieces: readonly number[] }
   | { type: 'wake' };
 
 export type CloseReason =

@@ -35,15 +35,13 @@ export class Revealer {
   readonly #out: Uint16Array;
   readonly #held: PieceSet;
   readonly #leastAhead: number;
-  readonly #random: () => number;
   /** How long a shown piece takes to come back as a have; patience grows with it. */
   #roundTripMs = 0;
 
-  constructor(held: PieceSet, pieceLength: number, random: () => number) {
+  constructor(held: PieceSet, pieceLength: number) {
     this.#held = held;
     this.#out = new Uint16Array(held.length);
     this.#leastAhead = Math.max(2, Math.ceil(AHEAD_BYTES / pieceLength));
-    this.#random = random;
   }
 
   join(link: Link, now: number): void {
@@ -140,14 +138,10 @@ export class Revealer {
     return Math.max(STARVED_MS, 4 * this.#roundTripMs);
   }
 
-  /** Held pieces that are out nowhere, in random order. */
+  /** Held pieces that are out nowhere. In order: whoever reads the blob while it comes waits for the first ones. */
   #freshPieces(): number[] {
     const fresh: number[] = [];
     for (const piece of this.#held) if (this.#out[piece] === 0) fresh.push(piece);
-    for (let index = fresh.length - 1; index > 0; index--) {
-      const other = Math.floor(this.#random() * (index + 1));
-      [fresh[index], fresh[other]] = [fresh[other] as number, fresh[index] as number];
-    }
     return fresh;
   }
 
@@ -184,11 +178,6 @@ export class Revealer {
 }
 
 function takeFirst(from: number[], suits: (piece: number) => boolean): number | undefined {
-  for (let index = from.length - 1; index >= 0; index--) {
-    const piece = from[index] as number;
-    if (!suits(piece)) continue;
-    from.splice(index, 1);
-    return piece;
-  }
-  return undefined;
+  const index = from.findIndex(suits);
+  return index < 0 ? undefined : from.splice(index, 1)[0];
 }

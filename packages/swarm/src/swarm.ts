@@ -52,8 +52,7 @@ export class Swarm {
     this.held = new PieceSet(pieces, options.held?.bits);
     this.#options = options;
     this.#downloads = new Downloads(this.held, this.#links, { activeBytes: 64 * 1024 * 1024, ...options });
-    this.#revealer =
-      options.role === 'seeder' ? new Revealer(this.held, options.pieceLength, options.random) : undefined;
+    this.#revealer = options.role === 'seeder' ? new Revealer(this.held, options.pieceLength) : undefined;
     this.#completed = this.held.complete;
   }
 
@@ -86,6 +85,9 @@ export class Swarm {
         return NOTHING;
       case 'budget':
         return this.#completed ? NOTHING : this.#downloads.request(this.#sources, event, now);
+      case 'reading':
+        this.#downloads.setReading(event.pieces);
+        return NOTHING;
       case 'wake':
         return this.#wake(now);
       default: {
