@@ -39,6 +39,14 @@ export const ERRORS = {
   TOKEN_REVOKED: { text: 'the join token was revoked', status: 401, retryable: false },
   STOPPING: { text: 'the tracker stops', status: 503, retryable: true },
   FORBIDDEN_BLOB: { text: 'no open job of this host names this blob', status: 403, retryable: false },
+  PULL_REFUSED: { text: 'the registry does not let this client read this blob', status: 403, retryable: false },
+  UNKNOWN_REGISTRY: {
+    text: 'the tracker does not know this registry; add it to registries in tracker.yaml',
+    status: 404,
+    retryable: false,
+  },
+  REGISTRY_FAILED: { text: 'the registry cannot be asked', status: 502, retryable: true },
+  NO_SEEDER: { text: 'no seeder is online to read this blob', status: 503, retryable: true },
   FORBIDDEN_ROLE: { text: 'only a seeder may publish piece hashes', status: 403, retryable: false },
   SIZE_MISMATCH: { text: "the manifest's size of a blob is not its size", status: 409, retryable: false },
   FOREIGN_PEERS_OFF: {

@@ -27,6 +27,7 @@ import { loadSecrets, type TrackerSecrets } from './store/settings-store.ts';
 import { createShareStore } from './store/share-store.ts';
 import { createTokenStore } from './store/token-store.ts';
 import { createTorrentStore } from './store/torrent-store.ts';
+import { createPulls, type OpenUpstream, type Pulls } from './swarms/pulls.ts';
 import { createSwarms, type Swarms } from './swarms/swarms.ts';
 import { zonesBy } from './swarms/zones.ts';
 
@@ -40,6 +41,8 @@ export interface TrackerOptions {
   /** Plain HTTP: tokens and images' names travel in the clear. Exactly one of this and `tls`. */
   insecure?: boolean;
   openSource: OpenSource;
+  /** The registries that clients of agents pull from, as those reach them. Default: none, nobody joins a swarm by a pull. */
+  openUpstream?: OpenUpstream;
   /** Lets foreign BitTorrent clients in, each by a passkey. Default: false. */
   foreignPeers?: boolean;
   /** Where such clients reach the tracker, for announce URLs. Default: as the operator reached it for the .torrent. */
@@ -94,7 +97,8 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const { logger: log, clock = systemClock, version } = options;
   const tokens = createTokenStore(db);
   const sources = createSourcePool(options.openSource);
-  const core = createCore(db, options, sources.open);
+  const pulls = createPulls(options.openUpstream ?? (() => undefined));
+  const core = createCore(db, options, { openSource: sources.open, pulls });
   const { presence, roster, swarms, jobs, foreign, policies, shares } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
@@ -110,7 +114,7 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
     swarms.stop();
     foreign?.stop();
     jobs.stop();
-    await sources.close();
+    await Promise.all([sources.close(), pulls.close()]);
     db.close();
   };
   try {
@@ -138,7 +142,11 @@ interface Core {
   shares: ShareDesk;
 }
 
-function createCore(db: Database, options: TrackerOptions, openSource: OpenSource): Core {
+function createCore(
+  db: Database,
+  options: TrackerOptions,
+  { openSource, pulls }: { openSource: OpenSource; pulls: Pulls },
+): Core {
   const { logger: log, clock = systemClock, random = secureRandom, zoneLabel = 'zone' } = options;
   const secrets = loadSecrets(db);
   const presence = createPresence();
@@ -157,7 +165,7 @@ function createCore(db: Database, options: TrackerOptions, openSource: OpenSourc
       })
     : undefined;
   const watcher = foreign?.watcher;
-  swarms = createSwarms({ presence, blobs, secrets, jobs, clock, random, log, zoneLabel, watcher });
+  swarms = createSwarms({ presence, blobs, secrets, jobs, pulls, clock, random, log, zoneLabel, watcher });
   const onChange = () => shares.policyChanged();
   const policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange });
   const shares: ShareDesk = createShareDesk({

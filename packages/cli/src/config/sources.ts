@@ -5,10 +5,12 @@
 import { readFileSync } from 'node:fs';
 import {
   createRegistrySource,
+  createUpstream,
   type ImageSource,
   openArchiveSource,
   openLayoutSource,
   type RegistryOptions,
+  type Upstream,
 } from '@shoal/registry';
 import { CliError } from '../errors.ts';
 import { passwordEnvOf, type RegistryEntry } from './registries.ts';
@@ -31,6 +33,24 @@ export function createOpenSource(registries: readonly RegistryEntry[], options: 
     if (entry.archive !== undefined) return openArchiveSource(entry.archive);
     return createRegistrySource(registryOptions({ ...entry, host: registryHost }, options));
   };
+}
+
+/** Registries as their own clients reach them; undefined for a host that is not listed, or that is a folder here. */
+export function createOpenUpstream(registries: readonly RegistryEntry[]): (registry: string) => Upstream | undefined {
+  return (registry) => {
+    const entry = remoteRegistries(registries).find(({ host }) => host.toLowerCase() === registry.toLowerCase());
+    return entry && createUpstream(entry);
+  };
+}
+
+/** A registry that is a folder or an archive here has no address to send anybody to. */
+export function remoteRegistries(registries: readonly RegistryEntry[]): { host: string; url?: string; ca?: string }[] {
+  const remote = registries.filter(({ layout, archive }) => layout === undefined && archive === undefined);
+  return remote.map(({ host, url, ca }) => ({
+    host,
+    ...(url === undefined ? {} : { url }),
+    ...(ca === undefined ? {} : { ca: readTextFile(ca) }),
+  }));
 }
 
 function registryOptions(entry: RegistryEntry, { env, onBytes }: SourceOptions): RegistryOptions {

@@ -1,7 +1,7 @@
 /** Runs an agent until it is asked to stop, by a signal or its control API, or is refused by the tracker. */
 import { type Agent, type AgentOptions, type ExitOptions, spareTheOptimizer, startAgent } from '@shoal/agent';
 import type { AgentConfig } from '../config/agent-config.ts';
-import { createOpenSource, readSecretFile, readTextFile } from '../config/sources.ts';
+import { createOpenSource, readSecretFile, readTextFile, remoteRegistries } from '../config/sources.ts';
 import type { Io } from '../output/io.ts';
 import { shoalVersion } from '../version.ts';
 import { createDaemonLogger } from './logger.ts';
@@ -58,10 +58,8 @@ function tokenOf({ token, tokenFile }: AgentConfig['tracker']): string {
   return token ?? readSecretFile(tokenFile ?? '');
 }
 
-/** A registry that is a folder or an archive here has no address to send anybody to. */
 function proxyOf({ proxy: { enabled: _enabled, ...proxy }, registries }: AgentConfig): AgentOptions['proxy'] {
-  const remote = registries.filter(({ layout, archive }) => layout === undefined && archive === undefined);
-  return { ...proxy, registries: remote.map(({ host, url, ca }) => ({ host, url, ca: ca && readTextFile(ca) })) };
+  return { ...proxy, registries: remoteRegistries(registries) };
 }
 
 function bandwidthOf({ bandwidth: { link, measure } }: AgentConfig): NonNullable<AgentOptions['bandwidth']> {

@@ -2,7 +2,7 @@
 import type { Agent } from '@shoal/agent';
 import { createTracker, type Tracker } from '@shoal/tracker';
 import type { Logger } from 'pino';
-import { createOpenSource, type OpenSource, readTextFile } from '../config/sources.ts';
+import { createOpenSource, createOpenUpstream, type OpenSource, readTextFile } from '../config/sources.ts';
 import type { TrackerConfig } from '../config/tracker-config.ts';
 import type { Io } from '../output/io.ts';
 import { shoalVersion } from '../version.ts';
@@ -53,7 +53,7 @@ async function openTracker({ config, logger, openSource, tls }: Parts): Promise<
   try {
     return await createTracker({
       ...{ dataDir, host: listen.host, port: listen.port, insecure, openSource, logger },
-      ...{ foreignPeers, publicUrl, zoneLabel },
+      ...{ foreignPeers, publicUrl, zoneLabel, openUpstream: createOpenUpstream(config.registries) },
       tls: tls && { cert: tls.cert, key: tls.key },
       version: shoalVersion(),
     });

@@ -3,7 +3,7 @@
  * Decides their shape in both directions and the limits of what an agent may send.
  * Does not decide in which order they come or what they cause.
  */
-import type { Descriptor } from '@shoal/oci';
+import { type Descriptor, isRepository } from '@shoal/oci';
 import type { ShareAnswer, SharedCap } from '@shoal/policy';
 import { z } from 'zod';
 import {
@@ -36,6 +36,8 @@ export const HASH_BYTES = 32;
 export const MAX_LEASE_PIECES = 1024;
 /** Of those that it has blocked an agent names the last ones. */
 export const MAX_REPLACED = 64;
+/** Longer than any token seen; headers end at 16 KiB in Node. */
+export const MAX_AUTHORIZATION_LENGTH = 16 * 1024;
 /** An agent under more shared caps asks in several messages. */
 export const MAX_SHARE_ASKS = 256;
 
@@ -71,11 +73,20 @@ export const cachedSchema = z.object({
     .max(100_000),
 });
 
+/** A client of the agent's registry proxy pulls the blob: its registry is asked whether it may. */
+export const pullSchema = z.object({
+  registry: z.string().min(1).max(259).describe('as it stands in image references, with its port'),
+  repository: z.string().refine(isRepository, 'not a repository name'),
+  authorization: z.string().max(MAX_AUTHORIZATION_LENGTH).optional().describe("the client's own; kept nowhere"),
+});
+export type Pull = z.infer<typeof pullSchema>;
+
 export const joinSchema = z.object({
   type: z.literal('join'),
   request: z.int().positive().describe('0 is what the tracker answers `cached` with'),
   digest: digestSchema,
-  jobId: z.string().max(64),
+  jobId: z.string().max(64).optional().describe('the job that gives the right to it; else `pull` does'),
+  pull: pullSchema.optional(),
 });
 
 export const leaveSchema = z.object({ type: z.literal('leave'), swarm: swarmIdSchema });

@@ -32,6 +32,8 @@ export interface Swarm {
   /** Pieces below it have their hash: what members are told of. */
   known: number;
   members: Map<string, Member>;
+  /** Members whose right the registry has confirmed: they keep it as long as they stay. */
+  pullers: Set<string>;
   graph: NeighbourGraph;
   leases: LeaseTable;
   /** Where a seeder would read the blob and the job its bytes count for: of who asked last. */
@@ -73,6 +75,7 @@ export function newSwarm({ hashes, ...shape }: SwarmShape, graph: NeighbourGraph
     published,
     known: hashes ? count : 0,
     members: new Map(),
+    pullers: new Set(),
     graph,
     leases: createLeaseTable(),
     seeding: { failures: 0, originBytes: new Map() },
@@ -121,10 +124,14 @@ export function downloads({ members, seeding }: Swarm, peerId: string): boolean 
 
 /** Somebody waits, and no member could serve every piece to somebody who can verify it. */
 export function needsSeeder(swarm: Swarm): boolean {
-  const members = [...swarm.members.values()];
-  const wanted = members.some(({ role, complete }) => role === 'leecher' && !complete);
-  if (!wanted || swarm.seeding.peerId !== undefined) return false;
-  return !(allHashesKnown(swarm) && members.some(({ complete }) => complete));
+  const wanted = [...swarm.members.values()].some(({ role, complete }) => role === 'leecher' && !complete);
+  return wanted && !isServed(swarm);
+}
+
+/** A seeder reads it, or a member holds all of it and everybody can verify that. */
+export function isServed(swarm: Swarm): boolean {
+  if (swarm.seeding.peerId !== undefined) return true;
+  return allHashesKnown(swarm) && [...swarm.members.values()].some(({ complete }) => complete);
 }
 
 /** Takes over the bytes a seeder read so far; returns how many of them are new. */

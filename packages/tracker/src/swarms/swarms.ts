@@ -15,9 +15,10 @@ import { type CachedClaims, createCachedClaims } from './cached-claims.ts';
 import { createHashFanout, type HashFanout } from './hash-fanout.ts';
 import { createLeaseDesk } from './lease-desk.ts';
 import { createMembership, type Membership } from './membership.ts';
-import type { JobsForSwarms } from './rights.ts';
+import type { Pulls } from './pulls.ts';
+import type { BlobRight, JobsForSwarms } from './rights.ts';
 import { createSeeding, type SeedingDesk } from './seeding.ts';
-import { addHashes, allHashesKnown, countOrigin, isSeeding, type Swarm } from './swarm.ts';
+import { addHashes, allHashesKnown, countOrigin, isSeeding, isServed, type Swarm } from './swarm.ts';
 import { createSwarmTable, type SwarmTable } from './swarm-table.ts';
 import { createTicketOffice, isTicketDue, startTicketRenewal } from './tickets.ts';
 import type { SwarmWatcher } from './watcher.ts';
@@ -28,6 +29,7 @@ export interface SwarmsDeps {
   blobs: BlobStore;
   secrets: TrackerSecrets;
   jobs: JobsForSwarms;
+  pulls: Pulls;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -74,7 +76,7 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
   const fanout = createHashFanout(presence, clock);
   const seeding = createSeeding({
     ...{ table, presence, membership, clock, random },
-    mayRead: jobs.mayRead,
+    mayRead: (peerId, digest) => mayRead(parts, peerId, digest),
     giveUp: (swarm, error) => giveUp(parts, swarm, error),
     onNamed: (swarm, session) => deps.watcher?.entered(swarm, session),
     onChange: (swarm) => jobs.blobChanged(swarm.digest),
@@ -140,15 +142,41 @@ function enterHolder(
 }
 
 function join(parts: Parts, session: AgentSession, message: AgentMessageOf<'join'>): void {
-  const { request, digest, jobId } = message;
-  const { peerId } = session;
-  const right = parts.deps.jobs.rightOf(jobId, peerId, digest);
-  if (!right) {
-    session.send({ type: 'joinRefused', request, error: sessionError('FORBIDDEN_BLOB', digest) });
+  const { request, digest, jobId = '', pull } = message;
+  const { jobs, pulls, presence } = parts.deps;
+  const asked = { request, digest, jobId };
+  if (pull !== undefined) {
+    void pulls.rightOf(pull, digest).then(
+      (right) => {
+        if (presence.get(session.peerId) === session) admit(parts, session, { ...asked, right, isPull: true });
+      },
+      (error: unknown) => refuse(parts, session, { request, error }),
+    );
     return;
   }
+  const right = jobs.rightOf(jobId, session.peerId, digest);
+  if (right) admit(parts, session, { ...asked, right });
+  else refuse(parts, session, { request, error: new TrackerError('FORBIDDEN_BLOB', digest) });
+}
+
+interface Asked {
+  request: number;
+  digest: string;
+  jobId: string;
+  right: BlobRight;
+  isPull?: boolean;
+}
+
+function admit(parts: Parts, session: AgentSession, { request, digest, jobId, right, isPull = false }: Asked): void {
+  const { peerId } = session;
   const swarm = openAs(parts, session, { request, digest, size: right.size });
   if (!swarm) return;
+  // A job waits for a seeder, a person's pull does not.
+  if (isPull && !isServed(swarm) && parts.deps.presence.withRole('seeder').length === 0) {
+    if (swarm.members.size === 0) drop(parts, swarm);
+    return refuse(parts, session, { request, error: new TrackerError('NO_SEEDER', digest) });
+  }
+  if (isPull) swarm.pullers.add(peerId);
   if (swarm.seeding.peerId === undefined) swarm.origin = { source: right.source, jobId, class: right.class };
   parts.membership.enter(swarm, session, { role: isSeeding(swarm, peerId) ? 'seeder' : 'leecher' });
   session.send({
@@ -164,10 +192,19 @@ function openAs(parts: Parts, session: AgentSession, asked: { request: number; d
     return open(parts, asked.digest, asked.size);
   } catch (error) {
     if (!(error instanceof TrackerError)) throw error;
-    const { code, message: text, retryable } = error;
-    session.send({ type: 'joinRefused', request: asked.request, error: { code, text, retryable } });
+    refuse(parts, session, { request: asked.request, error });
     return undefined;
   }
+}
+
+function refuse({ deps }: Parts, session: AgentSession, { request, error }: { request: number; error: unknown }): void {
+  if (!(error instanceof TrackerError)) deps.log.error({ peerId: session.peerId, err: error }, 'a join failed');
+  const { code, message: text, retryable } = error instanceof TrackerError ? error : new TrackerError('INTERNAL');
+  session.send({ type: 'joinRefused', request, error: { code, text, retryable } });
+}
+
+function mayRead({ deps, table }: Parts, peerId: string, digest: string): boolean {
+  return deps.jobs.mayRead(peerId, digest) || table.byDigest(digest)?.pullers.has(peerId) === true;
 }
 
 /** Whoever said it holds the blob before there was a swarm belongs to it from the start. */
@@ -228,6 +265,7 @@ function seederSwarm(parts: Parts, session: AgentSession, swarmId: string): Swar
 
 function exit(parts: Parts, swarm: Swarm, peerId: string): void {
   if (!swarm.members.has(peerId)) return;
+  swarm.pullers.delete(peerId);
   parts.membership.exit(swarm, peerId);
   parts.deps.watcher?.left(swarm, peerId);
   if (swarm.members.size === 0) drop(parts, swarm);
@@ -254,13 +292,14 @@ function drop({ deps, table, fanout }: Parts, swarm: Swarm): void {
   deps.watcher?.dropped(swarm);
 }
 
-function renewTickets({ deps, table, membership }: Parts, nowMs: number): void {
+function renewTickets(parts: Parts, nowMs: number): void {
+  const { deps, table, membership } = parts;
   for (const swarm of table.all()) {
     for (const member of swarm.members.values()) {
       const session = deps.presence.get(member.peerId);
       if (!session || !isTicketDue(member, nowMs)) continue;
       // The job is over: what the host has it may go on serving.
-      if (member.role === 'leecher' && !deps.jobs.mayRead(member.peerId, swarm.digest)) member.role = 'holder';
+      if (member.role === 'leecher' && !mayRead(parts, member.peerId, swarm.digest)) member.role = 'holder';
       session.send({ type: 'ticket', swarm: swarm.id, ticket: membership.ticketFor(swarm, session, member) });
     }
   }
