@@ -3,6 +3,7 @@
 import type { AgentRole, ImageReport, SessionError } from '@shoal/tracker/client';
 import type { LimitsInForce } from './bandwidth/traffic-control.ts';
 import type { ProxySource } from './proxy/forward.ts';
+import type { PullStatus } from './proxy/pulls.ts';
 
 export interface BlobStatus {
   digest: string;
@@ -25,8 +26,8 @@ export interface AgentStatus {
   closeReasons: Record<string, number>;
   /** Blob bytes since the start of this process. */
   traffic: { sentBytes: number; receivedBytes: number; originBytes: number };
-  /** Absent: there is no registry proxy. `sentBytes`: bodies of answers to engines, by where they came from. */
-  proxy?: { port: number; sentBytes: Record<ProxySource, number> };
+  /** Absent: there is no registry proxy. `sentBytes`: bodies of answers to engines, by where they came from. `pulls`: blobs that come in for them. */
+  proxy?: { port: number; sentBytes: Record<ProxySource, number>; pulls: PullStatus[] };
   /** What holds now and why; null where nothing limits. */
   limits: LimitsInForce;
   blobs: BlobStatus[];

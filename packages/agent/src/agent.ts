@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Digest } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
 import { connectSession, type Session } from '@shoal/tracker/client';
 import { importRawPublicKey } from '@shoal/wire';
@@ -23,7 +22,9 @@ import { loadIdentity } from './identity.ts';
 import { JobRunner } from './job/job-runner.ts';
 import { openPeerPort } from './peer/peer-port.ts';
 import { UploadScheduler } from './peer/upload-scheduler.ts';
-import { openRegistryProxy, type ProxyOptions } from './proxy/registry-proxy.ts';
+import { readDirectly } from './proxy/direct-reading.ts';
+import { createPulls } from './proxy/pulls.ts';
+import { openRegistryProxy, type ProxyOptions, type ProxyParts } from './proxy/registry-proxy.ts';
 import { createMessageRouter } from './session/message-router.ts';
 import { createSeeding } from './session/seeding.ts';
 import { createSessionState } from './session/session-state.ts';
@@ -157,8 +158,14 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   for (const part of [check, traffic, shares, downloads, uploads, swarms, seeding, jobs])
     closers.add(part, () => part.stop());
   const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
-  const joinFetch = (digest: Digest, signal: AbortSignal) => swarms.joinFetch(digest, signal);
-  const parts = { store, joinFetch, take, logger, nowMs: Date.now };
+  const pulls = createPulls({
+    ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
+    readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
+  });
+  const parts: ProxyParts = {
+    ...{ store, pulls, take, logger, nowMs: Date.now },
+    onSpoilt: (digest) => void swarms.forget(digest),
+  };
   const proxy = options.proxy && (await openRegistryProxy(options.proxy, parts));
   if (proxy) closers.add(proxy, () => proxy.close());
   const status = createStatus({

@@ -1,23 +1,16 @@
 /**
- * Answers a GET or HEAD of a blob that is on this host's disk or on its way there, in order, once the registry has said
- * that this client may read it. Should the disk fail or a piece not come, the registry sends the rest.
+ * Answers a GET or HEAD of a blob that is on this host's disk or on its way there, in order. Should the disk fail, or
+ * neither swarm nor registry bring a piece, this client's own request to the registry is the last resort.
  */
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { BlobFile } from '../store/blob-file.ts';
-import { type Exchange, forward, fromRegistry, type ProxySource, passedHeaders, SOURCE } from './forward.ts';
+import { type Exchange, fromRegistry, passedHeaders, SOURCE } from './forward.ts';
+import type { Pulled } from './pulls.ts';
 import { type ByteRange, rangeOf } from './range.ts';
-import type { Claim, Rights } from './rights.ts';
 
-export interface BlobRequest extends Exchange {
-  blob: BlobFile;
-  claim: Claim;
-  rights: Rights;
-  /** Whether all of it is here or on its way, which is hurried from now on. */
-  isComing(): boolean;
-  /** How long to wait for a piece that is on its way. */
-  pieceWaitMs: number;
+export interface BlobAnswer extends Exchange {
+  pulled: Pulled;
   /** The disk failed in the middle, or a piece did not come. */
   onBroken(error: unknown): void;
 }
@@ -25,13 +18,11 @@ export interface BlobRequest extends Exchange {
 /** Of one client: many slow ones must not fill the memory. */
 const READ_BYTES = 128 * 1024;
 
-export async function answerBlob(asked: BlobRequest): Promise<void> {
-  // The registry's own words, such as where to get a token; nothing is hurried for who may not read it.
-  if (!(await mayRead(asked)) || !asked.isComing()) return forward(asked);
-  const { request, response, blob } = asked;
+export async function answerBlob(asked: BlobAnswer): Promise<void> {
+  const { request, response, pulled } = asked;
+  const { blob, source } = pulled;
   const { size, digest } = blob;
   const etag = `"${digest}"`;
-  const source = blob.complete ? 'cache' : 'swarm';
   const ifRange = request.headers['if-range'];
   const range = ifRange === undefined || ifRange === etag ? rangeOf(request.headers.range, size) : undefined;
   const headers: OutgoingHttpHeaders = {
@@ -46,33 +37,21 @@ export async function answerBlob(asked: BlobRequest): Promise<void> {
   if (range !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${size}`;
   response.writeHead(range === undefined ? 200 : 206, { ...headers, 'content-length': end - start });
   if (request.method === 'HEAD') return void response.end();
-  await pipeline(Readable.from(bytesOf(asked, source, { start, end }), { objectMode: false }), response);
+  await pipeline(Readable.from(bytesOf(asked, { start, end }), { objectMode: false }), response);
 }
 
-async function mayRead({ claim, rights, upstream, target, request, signal }: BlobRequest): Promise<boolean> {
-  if (rights.isConfirmed(claim)) return true;
-  const { range: _range, 'if-range': _ifRange, ...headers } = passedHeaders(request);
-  const answer = await upstream.request({ method: 'HEAD', target, headers, signal });
-  answer.discard();
-  if (answer.status !== 200) return false;
-  rights.confirm(claim);
-  return true;
-}
-
-async function* bytesOf(
-  asked: BlobRequest,
-  source: ProxySource,
-  { start, end }: ByteRange,
-): AsyncGenerator<Uint8Array> {
-  const { blob, signal } = asked;
+async function* bytesOf(asked: BlobAnswer, { start, end }: ByteRange): AsyncGenerator<Uint8Array> {
+  const { pulled, signal } = asked;
+  const { blob } = pulled;
   let position = start;
   try {
     while (position < end) {
-      const pieceEnd = await whenHere(asked, position);
+      await pulled.whenHere(position);
+      const pieceEnd = (Math.floor(position / blob.pieceLength) + 1) * blob.pieceLength;
       const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position, pieceEnd - position));
       await blob.read(position, chunk);
       position += chunk.length;
-      asked.onSent(source, chunk.length);
+      asked.onSent(pulled.source, chunk.length);
       yield chunk;
     }
   } catch (error) {
@@ -82,15 +61,7 @@ async function* bytesOf(
   }
 }
 
-/** Where the bytes end that can be read from this position on. */
-async function whenHere({ blob, signal, pieceWaitMs }: BlobRequest, position: number): Promise<number> {
-  if (blob.complete) return blob.size;
-  const piece = Math.floor(position / blob.pieceLength);
-  if (!blob.held.has(piece)) await blob.whenHeld(piece, AbortSignal.any([signal, AbortSignal.timeout(pieceWaitMs)]));
-  return (piece + 1) * blob.pieceLength;
-}
-
-async function* restOf(asked: BlobRequest, start: number, end: number): AsyncGenerator<Uint8Array> {
+async function* restOf(asked: BlobAnswer, start: number, end: number): AsyncGenerator<Uint8Array> {
   const { upstream, target, request, signal } = asked;
   const headers = { ...passedHeaders(request), range: `bytes=${start}-${end - 1}` };
   const answer = await upstream.request({ method: 'GET', target, headers, signal });

@@ -2,6 +2,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { bandwidthOf } from '../bandwidth/bandwidth.testkit.ts';
+import type { BlobFile } from '../store/blob-file.ts';
+import type { BlobStore } from '../store/blob-store.ts';
+import { createPieceMemory } from '../store/piece-memory.ts';
+import { DownloadScheduler } from '../swarm/download-scheduler.ts';
+import { silent } from '../swarm/host.testkit.ts';
+import type { Swarms } from '../swarm/swarms.ts';
+import { readDirectly } from './direct-reading.ts';
+import { createPulls, type PullWaits } from './pulls.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -39,4 +48,53 @@ export function serveRange(request: IncomingMessage, response: ServerResponse, b
     response.writeHead(206, { 'content-length': body.length, 'content-range': sent });
   }
   response.end(body);
+}
+
+export interface PulledKit {
+  /** What the tracker lets the pull into: the blob as it is on disk then. */
+  opens(store: BlobStore): Promise<BlobFile>;
+  /** The tracker's code instead. */
+  refusal: string;
+  /** There is no tracker. */
+  away: boolean;
+  /** It does not answer. */
+  silent: boolean;
+  waits: Partial<PullWaits>;
+}
+
+/** Pulls over a store, with a test as the swarm; and what the swarm was asked. */
+export function pullsKit(store: BlobStore, { opens, refusal, away, silent: isSilent, waits = {} }: Partial<PulledKit>) {
+  const seen = {
+    asked: [] as unknown[],
+    signals: [] as AbortSignal[],
+    reading: [] as number[],
+    offered: [] as string[],
+  };
+  const swarms = {
+    isFetching: () => false,
+    runnerOf: () => undefined,
+    setReading: (_digest: string, pieces: readonly number[]) => seen.reading.splice(0, 99, ...pieces),
+    offer: ({ digest }: BlobFile) => seen.offered.push(digest),
+    forget: (digest: BlobFile['digest']) => store.remove(digest),
+    pull: async (_digest: string, pull: unknown, signal: AbortSignal) => {
+      seen.asked.push(pull);
+      seen.signals.push(signal);
+      if (isSilent)
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+      if (opens === undefined) throw Object.assign(new Error('refused'), { code: refusal ?? 'NO_SEEDER' });
+      return { blob: await opens(store), ended: new Promise<void>(() => {}) };
+    },
+  } as unknown as Swarms;
+  const now = () => performance.now();
+  const downloads = new DownloadScheduler(
+    bandwidthOf({ up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY }, now),
+    now,
+  );
+  onTestFinished(() => downloads.stop());
+  const memory = createPieceMemory();
+  const pulls = createPulls({
+    ...{ swarms, store, logger: silent, waits, isTrackerThere: () => away !== true },
+    readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
+  });
+  return { pulls, swarms: seen };
 }

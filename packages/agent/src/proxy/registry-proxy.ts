@@ -3,14 +3,17 @@
  * else from the registry, with the client's own credentials.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Digest } from '@shoal/oci';
 import { createUpstream, type Upstream } from '@shoal/registry';
 import type { Logger } from 'pino';
 import { AgentError, toPortError } from '../errors.ts';
+import type { BlobFile } from '../store/blob-file.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import { answerBlob } from './blob-answer.ts';
+import { cachedBlob } from './cached-blob.ts';
 import { faultBody, faultOf, type ProxyFault } from './faults.ts';
 import { type Exchange, forward, type ProxySource } from './forward.ts';
+import type { PullStatus, Pulls } from './pulls.ts';
+import { mayRead } from './registry-right.ts';
 import { createRights } from './rights.ts';
 import { type Route, routeOf } from './route.ts';
 
@@ -35,10 +38,9 @@ export interface ProxyOptions {
 
 export interface ProxyParts {
   store: BlobStore;
-  /** Whether the blob is being fetched from peers; then what is missing of it is a pull's from now on, until the signal. */
-  joinFetch(digest: Digest, signal: AbortSignal): boolean;
-  /** How long to wait for a piece before the registry is asked for the rest. Default: 10 s. */
-  pieceWaitMs?: number;
+  pulls: Pulls;
+  /** The cache's blob is not what it was when it was verified. */
+  onSpoilt(digest: BlobFile['digest']): void;
   /** Waits until the bandwidth policy lets bytes of a registry through. */
   take(bytes: number, signal: AbortSignal): Promise<void>;
   logger: Logger;
@@ -50,10 +52,10 @@ export interface RegistryProxy {
   readonly port: number;
   /** Bodies of answers, by where they came from. */
   readonly sentBytes: Readonly<Record<ProxySource, number>>;
+  /** Blobs that come in for engines now. */
+  running(): PullStatus[];
   close(): Promise<void>;
 }
-
-const PIECE_WAIT_MS = 10_000;
 
 /** Throws AgentError PORT_IN_USE, INVALID_OPTIONS; RegistryError INVALID_OPTIONS. */
 export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts): Promise<RegistryProxy> {
@@ -68,20 +70,25 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   const onSent = (source: ProxySource, bytes: number): void => {
     sentBytes[source] += bytes;
   };
-  const { store, logger, pieceWaitMs = PIECE_WAIT_MS } = parts;
+  const { store, pulls, logger } = parts;
 
-  const answer = (route: Route, exchange: Exchange): Promise<void> => {
-    const blob = route.kind === 'blob' ? store.get(route.digest) : undefined;
-    if (route.kind !== 'blob' || blob === undefined) return forward(exchange);
-    const isComing = (): boolean => blob.complete || parts.joinFetch(digest, exchange.signal);
+  const answer = async (route: Route, exchange: Exchange): Promise<void> => {
+    const { method, headers } = exchange.request;
+    if (route.kind !== 'blob') return forward(exchange);
     const { host, repository, digest } = route;
-    const claim = { host, repository, digest, authorization: exchange.request.headers.authorization };
-    const onBroken = (error: unknown): void =>
+    const asked = { ...exchange, claim: { host, repository, digest, authorization: headers.authorization }, rights };
+    const here = store.get(digest);
+    let pulled = here?.complete && (await mayRead(asked)) ? cachedBlob(here) : undefined;
+    if (!here?.complete && method === 'GET') pulled = await pulls.open(asked);
+    if (pulled === undefined) return forward(exchange); // in the registry's own words, such as where to get a token
+    const onBroken = (error: unknown): void => {
       logger.error(
         { event: 'blob broken off', digest, err: error },
         'a blob cannot be had here; its registry sends the rest',
       );
-    return answerBlob({ ...exchange, blob, claim, rights, isComing, pieceWaitMs, onBroken });
+      if (here?.complete) parts.onSpoilt(digest);
+    };
+    return answerBlob({ ...exchange, pulled, onBroken });
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -114,7 +121,9 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   return {
     port: (server.address() as { port: number }).port,
     sentBytes,
+    running: () => pulls.running(),
     async close() {
+      pulls.stop();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));

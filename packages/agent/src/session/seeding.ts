@@ -42,7 +42,8 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     originBytes += bytes;
   };
 
-  const run = async (reader: OriginReader, { source: seed, swarm, digest }: TrackerMessageOf<'seed'>) => {
+  const run = async (reader: OriginReader, runner: SwarmRunner, message: TrackerMessageOf<'seed'>) => {
+    const { source: seed, swarm, digest } = message;
     if (openSource === undefined)
       throw new AgentError('NO_SOURCE', `${seed.registry}; start the agent with registries it may read`);
     const source = await openSource(seed.registry);
@@ -50,7 +51,7 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     try {
       await reader.run(source);
     } catch (error) {
-      if (toSessionError(error).code === 'DIGEST_MISMATCH') await swarms.drop(reader.runner);
+      if (toSessionError(error).code === 'DIGEST_MISMATCH') await swarms.drop(runner);
       throw error;
     } finally {
       await source.close();
@@ -82,7 +83,7 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
       signal: abort.signal,
     });
     readers.set(swarm, reader);
-    void run(reader, message)
+    void run(reader, runner, message)
       .catch((error) => failed(message, error))
       .finally(() => {
         if (readers.get(swarm) === reader) readers.delete(swarm);

@@ -49,7 +49,7 @@ export function createStatus({
     connections: peers.connectionCount,
     closeReasons: Object.fromEntries(peers.closeReasons),
     traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
-    ...(proxy && { proxy: { port: proxy.port, sentBytes: { ...proxy.sentBytes } } }),
+    ...(proxy && { proxy: { port: proxy.port, sentBytes: { ...proxy.sentBytes }, pulls: proxy.running() } }),
     limits: traffic.inForce(),
     blobs: store.list().map((blob) => ({
       digest: blob.digest,

@@ -40,6 +40,8 @@ export class BlobFile implements BlobFacts {
   readonly #running = new Set<Promise<string>>();
   /** Who waits for a piece, and is told of every one that is verified. */
   readonly #waiting = new Set<() => void>();
+  /** Of a complete blob: pieces looked at since the file was written last. */
+  #checked: { mtimeMs: number; pieces: PieceSet } | undefined;
   #closed = false;
 
   private constructor(
@@ -224,6 +226,20 @@ export class BlobFile implements BlobFacts {
       signal.addEventListener('abort', look);
       look();
     });
+  }
+
+  /**
+   * Throws STORE_FAILED when a piece on disk is not what its hash says any more. Costs a look at the file's times, and
+   * a hash once a piece after somebody else has written there or the agent was started.
+   */
+  async checkAgain(piece: number): Promise<void> {
+    const { mtimeMs } = await this.#file.stat();
+    if (this.#checked?.mtimeMs !== mtimeMs) this.#checked = { mtimeMs, pieces: new PieceSet(this.held.length) };
+    const { pieces } = this.#checked;
+    if (pieces.has(piece)) return;
+    if (!(await this.#holdsOnDisk(piece)))
+      throw new AgentError('STORE_FAILED', `piece ${piece} in ${this.path} is not what it was; it is fetched again`);
+    pieces.add(piece);
   }
 
   /** Flushes and writes a map that says so. */

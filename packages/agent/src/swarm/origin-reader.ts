@@ -9,13 +9,22 @@ import type { ImageSource } from '@shoal/registry';
 import { pieceSize } from '@shoal/swarm';
 import type { AgentMessage, JobClass, SeedSource, Stretch } from '@shoal/tracker/client';
 import { AgentError } from '../errors.ts';
+import type { BlobFile } from '../store/blob-file.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
 import { BlobDigest } from './blob-digest.ts';
 import type { DownloadScheduler } from './download-scheduler.ts';
-import type { SwarmRunner } from './swarm-runner.ts';
+
+/** Where the pieces go: a swarm, or a blob that no swarm is told of. */
+export interface OriginTarget {
+  readonly swarmId: string;
+  readonly blob: BlobFile;
+  readonly stopped: boolean;
+  onProgress: (() => void) | undefined;
+  originPieceStored(piece: number, hash: Uint8Array): void;
+}
 
 export interface OriginReaderOptions {
-  runner: SwarmRunner;
+  runner: OriginTarget;
   seed: SeedSource;
   /** What the reading is for. */
   class: JobClass;
@@ -25,6 +34,8 @@ export interface OriginReaderOptions {
   onBytes(bytes: number): void;
   signal: AbortSignal;
 }
+
+export type OriginSource = Pick<ImageSource, 'readBlob'>;
 
 interface PieceInMemory {
   piece: number;
@@ -40,7 +51,7 @@ const PIECES_AHEAD = 4;
 const FOLLOW_PIECES = 8;
 
 export class OriginReader {
-  readonly runner: SwarmRunner;
+  readonly runner: OriginTarget;
   readonly #options: OriginReaderOptions;
   readonly #stretches: Stretch[] = [];
   readonly #digest: BlobDigest;
@@ -94,7 +105,7 @@ export class OriginReader {
    * Resolves when the blob is complete and published, for one that does not lead: when it is released.
    * Throws the registry's error or a digest mismatch.
    */
-  async run(source: ImageSource): Promise<void> {
+  async run(source: OriginSource): Promise<void> {
     try {
       for (;;) {
         this.#options.signal.throwIfAborted();
@@ -143,7 +154,7 @@ export class OriginReader {
   }
 
   /** What is here already, from an earlier reading or from a peer, is published and not read again. */
-  async #readStretch(source: ImageSource, { first, count }: Stretch): Promise<void> {
+  async #readStretch(source: OriginSource, { first, count }: Stretch): Promise<void> {
     const isHere = (piece: number): boolean => this.#read.has(piece) || this.runner.blob.held.has(piece);
     for (let piece = first; piece < first + count; ) {
       const start = piece;
@@ -164,7 +175,7 @@ export class OriginReader {
     }
   }
 
-  async #readPieces(source: ImageSource, start: number, end: number): Promise<void> {
+  async #readPieces(source: OriginSource, start: number, end: number): Promise<void> {
     const { blob } = this.runner;
     if (this.#leads && this.#digest.next < start) await this.#digest.follow();
     let pending: PieceInMemory | undefined;
@@ -185,7 +196,7 @@ export class OriginReader {
     }
   }
 
-  async *#chunks(source: ImageSource, offset: number, end: number): AsyncGenerator<Uint8Array> {
+  async *#chunks(source: OriginSource, offset: number, end: number): AsyncGenerator<Uint8Array> {
     const { seed, signal, downloads, onBytes } = this.#options;
     const descriptor = { ...seed.descriptor, digest: parseDigest(seed.descriptor.digest) };
     for (let start = offset, stop = offset; start < end; start = stop) {

@@ -145,6 +145,11 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.addNeighbours([...this.neighbours.values(), ...neighbours]);
   }
 
+  /** Those who read the blob while it comes wait for these pieces. */
+  setReading(pieces: readonly number[]): void {
+    this.#handle({ type: 'reading', pieces });
+  }
+
   /** Nobody waits for the blob any more: what is there goes on being served. */
   rest(): void {
     this.#wanted = false;

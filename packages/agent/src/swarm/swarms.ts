@@ -10,6 +10,7 @@ import {
   type AgentMessageOf,
   MAX_LEASE_PIECES,
   MAX_REPLACED,
+  type Pull,
   type SessionError,
   type TrackerMessageOf,
 } from '@shoal/tracker/client';
@@ -32,15 +33,31 @@ export interface SwarmsOptions {
   onComplete(blob: BlobFile): void;
 }
 
-/** Who waits for a blob. */
+/** Who waits for a blob, and what gives it the right: a job, or a pull that the tracker has the registry confirm. */
 export interface Waiter {
-  jobId: string;
+  jobId?: string;
+  pull?: Pull;
   /** The most urgent of all that wait is the swarm's. Default: `prewarm`. */
   class?: TrafficClass;
 }
 
+/** A blob that comes in. */
+export interface Coming {
+  blob: BlobFile;
+  /** Resolves when it is whole, rejects when it will not come. */
+  ended: Promise<void>;
+}
+
+interface Opening {
+  promise: Promise<BlobFile>;
+  resolve(blob: BlobFile): void;
+  reject(error: unknown): void;
+}
+
 interface Fetch {
   digest: Digest;
+  /** The tracker let us in, and the file is open. */
+  opened: Opening;
   /** All that wait for it: the first one's right is shown to the tracker. */
   waiters: Waiter[];
   request: number;
@@ -95,13 +112,27 @@ export class Swarms {
     }
   }
 
-  /** If the blob is being fetched, it is a pull's until the signal; false if it is not. */
-  joinFetch(digest: Digest, signal: AbortSignal): boolean {
+  isFetching(digest: Digest): boolean {
+    return this.#fetches.has(digest);
+  }
+
+  /**
+   * Fetches for a person until the signal: what a job fetches already is a pull's from now on. Resolves as soon as the
+   * swarm is joined. Rejects with the tracker's refusal, whose code says why.
+   */
+  async pull(digest: Digest, pull: Pull, signal: AbortSignal): Promise<Coming> {
+    const ended = this.fetch(digest, { pull, class: 'pull' }, signal);
+    ended.catch(() => {}); // whoever reads it sees
     const fetch = this.#fetches.get(digest);
-    if (fetch === undefined) return false;
-    const [first] = fetch.waiters;
-    this.fetch(digest, { jobId: first?.jobId ?? '', class: 'pull' }, signal).catch(() => {}); // whoever reads it sees
-    return true;
+    if (fetch === undefined) await ended;
+    const blob = fetch === undefined ? this.#options.store.get(digest) : await fetch.opened.promise;
+    if (blob === undefined) throw new AgentError('ABORTED', `${digest} is gone`);
+    return { blob, ended };
+  }
+
+  /** Clients that read the blob in order wait for these pieces. */
+  setReading(digest: Digest, pieces: readonly number[]): void {
+    this.runnerOf(digest)?.setReading(pieces);
   }
 
   /** Stops waiting for a blob; what is on disk stays. */
@@ -109,6 +140,7 @@ export class Swarms {
     const fetch = this.#fetches.get(digest);
     this.#fetches.delete(digest);
     fetch?.reject(error);
+    fetch?.opened.reject(error);
   }
 
   /** After every welcome: the tracker forgets membership when it restarts. */
@@ -132,7 +164,9 @@ export class Swarms {
       this.#options.onNeighbours(message.neighbours);
       this.#reportHave(runner);
       const fetch = this.#fetches.get(digest);
-      if (message.request === 0 || fetch === undefined) return;
+      if (message.request === 0) return;
+      if (fetch === undefined) return this.#leave(runner); // nobody waits for it any more
+      fetch.opened.resolve(runner.blob);
       runner.setClass(classOf(fetch));
       if (runner.blob.complete) this.#completed(runner);
       else runner.want(message.neighbours);
@@ -169,6 +203,12 @@ export class Swarms {
     await this.drop(runner);
     this.#reported.delete(runner.swarmId);
     this.#options.send({ type: 'leave', swarm: runner.swarmId });
+  }
+
+  /** The blob came from elsewhere and is whole: the tracker learns that it can be had here. */
+  offer(blob: BlobFile): void {
+    if (this.runnerOf(blob.digest) === undefined) this.#options.send({ type: 'cached', blobs: [claimOf(blob)] });
+    else this.reportHave();
   }
 
   foreign({ swarm, infoHash, peers }: TrackerMessageOf<'foreign'>): void {
@@ -278,7 +318,8 @@ export class Swarms {
     fetch.request = ++this.#requests;
     const [first] = fetch.waiters;
     const { request, digest } = fetch;
-    this.#options.send({ type: 'join', request, digest, jobId: first?.jobId ?? '' });
+    const right = first?.pull === undefined ? { jobId: first?.jobId ?? '' } : { pull: first.pull };
+    this.#options.send({ type: 'join', request, digest, ...right });
   }
 
   /** When nobody waits any more this host is no leecher: it leaves, and says what it can serve. */
@@ -288,7 +329,12 @@ export class Swarms {
     const runner = this.runnerOf(fetch.digest);
     if (fetch.waiters.length > 0) return runner?.setClass(classOf(fetch));
     this.#fetches.delete(fetch.digest);
-    if (runner === undefined) return;
+    fetch.opened.reject(new AgentError('ABORTED', `nobody waits for ${fetch.digest} any more`));
+    if (runner !== undefined) this.#leave(runner);
+  }
+
+  /** It stays among those that can serve what is here. */
+  #leave(runner: SwarmRunner): void {
     runner.rest();
     this.#options.send({ type: 'leave', swarm: runner.swarmId });
     this.#reported.delete(runner.swarmId);
@@ -340,10 +386,17 @@ function waitForAbort(signal: AbortSignal | undefined): { promise: Promise<never
 }
 
 function createFetch(digest: Digest): Fetch {
-  const fetch = { digest, waiters: [] as Waiter[], request: 0 } as unknown as Fetch;
-  fetch.promise = new Promise((resolve, reject) => Object.assign(fetch, { resolve, reject }));
-  fetch.promise.catch(() => {}); // whoever waits gets it; a fetch nobody waits for any more is no crash
-  return fetch;
+  return { digest, waiters: [], request: 0, opened: promised<BlobFile>(), ...promised<void>() };
+}
+
+/** Whoever waits gets an error; one that nobody waits for any more is no crash. */
+function promised<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
+  let [resolve, reject]: [(value: T) => void, (error: unknown) => void] = [() => {}, () => {}];
+  const promise = new Promise<T>((...settle) => {
+    [resolve, reject] = settle;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
 }
 
 /** The tracker's error with its own code. */
