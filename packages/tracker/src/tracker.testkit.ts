@@ -22,6 +22,7 @@ import {
 import type { Clock } from './clock.ts';
 import { createMemorySource, type MemorySource } from './memory-source.testkit.ts';
 import { openDatabase } from './store/database.ts';
+import type { OpenUpstream } from './swarms/pulls.ts';
 import { createTracker, type Tracker } from './tracker.ts';
 
 export interface TestTracker {
@@ -43,6 +44,7 @@ export interface TestTrackerOptions {
   foreignPeers?: boolean;
   publicUrl?: string;
   zoneLabel?: string;
+  openUpstream?: OpenUpstream;
 }
 
 export function temporaryFolder(): string {
