@@ -34,6 +34,7 @@ const BENCHES = {
   huge: () => import('./huge.mjs'),
   limits: () => import('./limits.mjs'),
   memory: () => import('./memory.mjs'),
+  proxy: () => import('./proxy.mjs'),
   swarm: () => import('./swarm.mjs'),
   yield: () => import('./yield.mjs'),
 };

@@ -1,6 +1,7 @@
 /*
  * One production agent, or several, as a program of its own. Argument: JSON { trackerUrl, source?, control?, peerHost?,
- * advertiseHost?, labels?, capBytesPerSecond?, linkBytesPerSecond?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells
+ * advertiseHost?, labels?, capBytesPerSecond?, linkBytesPerSecond?,
+ * proxy?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells
  * `ready` when all are connected to the tracker. The order { do: 'status' } is answered with what each agent says of
  * itself; { do: 'watch' } with `image` when the first agent has the image of its job. { do: 'logGrants' } begins a log of
  * what the yield rule grants it, { do: 'grants' } is answered with that log.
@@ -26,6 +27,7 @@ const GRANTS_MS = 5;
  * @property {Record<string, string>} [labels]
  * @property {number} [capBytesPerSecond] each way; none unless given
  * @property {number} [linkBytesPerSecond] what the card says unless given
+ * @property {{ host: string, url: string }} [proxy] the registry it stands for; no proxy unless given
  * @property {{ name: string, dataDir: string, token: string }[]} agents
  */
 
@@ -44,6 +46,7 @@ function start({ name, dataDir, token }) {
     labels,
     tracker: { url: trackerUrl, token },
     peer: { host: peerHost, port: 0, advertiseHost },
+    ...(argument.proxy ? { proxy: { host: LOOPBACK, port: 0, registries: [argument.proxy] } } : {}),
     control: control ? { host: LOOPBACK, port: 0 } : undefined,
     limits: { uploadBytesPerSecond: cap, downloadBytesPerSecond: cap },
     ...(argument.linkBytesPerSecond ? { bandwidth: { linkBytesPerSecond: argument.linkBytesPerSecond } } : {}),
@@ -96,7 +99,7 @@ async function main() {
     },
     () => Promise.all(agents.map((agent) => agent.stop())),
   );
-  tell('ready', { controlPort: agents[0]?.controlPort });
+  tell('ready', { controlPort: agents[0]?.controlPort, proxyPort: agents[0]?.proxyPort });
 }
 
 main().catch(failed);

@@ -3,6 +3,7 @@
  * { layout: folder }, { generated: { keyHex, digest, sizeBytes } } or { several: … }. Tells `ready` with its URL and an admin token.
  * Who cannot reach that URL gives orders { do: 'call', method, argument } for the tracker's typed client.
  */
+import { createUpstream } from '@shoal/registry';
 import { createTracker } from '@shoal/tracker';
 import { createTrackerClient } from '@shoal/tracker/client';
 import { pino } from 'pino';
@@ -18,6 +19,7 @@ async function main() {
     port: 0,
     insecure: true,
     openSource: sourceOpener(source),
+    ...(source.registry ? { openUpstream: () => createUpstream(source.registry) } : {}),
     logger: pino({ level: 'error' }, pino.destination(2)),
     version: 'bench',
   });

@@ -23,6 +23,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @property {readonly string[]} names
  * @property {readonly string[]} dataDirs
  * @property {number | undefined} controlPort of the first agent
+ * @property {number | undefined} proxyPort of the first agent
  * @property {() => Promise<any[]>} status of each
  * @property {() => void} logGrants starts a log of what the yield rule grants the first agent
  * @property {() => Promise<[atMs: number, download: number, upload: number][]>} grants that log, on the machine's clock
@@ -36,6 +37,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @property {string} [advertiseHost] where others look for it: loopback, where it listens, unless given
  * @property {import('../netns/network.mjs').Place} [place] it runs and listens there: loopback unless given
  * @property {Record<string, string>} [labels]
+ * @property {{ host: string, url: string }} [proxy] the registry that its proxy stands for
  * @property {Source} [source] of a seeder: the site's unless given
  * @property {number} [capBytesPerSecond] each way
  * @property {number} [linkBytesPerSecond] declared: what the card says unless given
@@ -78,13 +80,14 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
     const start = { trackerUrl: url, control, peerHost: place?.address, ...ofRole, ...options, agents };
     const args = [path.join(PROGRAMS, 'shoal-agents.mjs'), JSON.stringify(start)];
     const child = startChild(...inPlace(place, process.execPath, args));
-    const { controlPort } = await child.next('ready');
+    const { controlPort, proxyPort } = await child.next('ready');
     const dataDirs = agents.map(({ dataDir }) => dataDir);
     return {
       pid: child.pid,
       names,
       dataDirs,
       controlPort,
+      proxyPort,
       status: async () => {
         child.say({ do: 'status' });
         return (await child.next('status')).agents;
@@ -122,6 +125,8 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
     job: (jobId) => client.job(jobId),
     /** @param {string} jobId */
     cancel: (jobId) => client.cancelJob(jobId),
+    /** As a crash does it. */
+    killTracker: () => process.kill(tracker.pid, 'SIGKILL'),
     stop: async () => {
       await client.close();
       await tracker.stop();
