@@ -16,7 +16,7 @@ export interface BlobAnswer extends Exchange {
 }
 
 /** Of one client: many slow ones must not fill the memory. */
-const READ_BYTES = 128 * 1024;
+const READ_BYTES = 64 * 1024;
 
 export async function answerBlob(asked: BlobAnswer): Promise<void> {
   const { request, response, pulled } = asked;

@@ -2,7 +2,17 @@
 import type { BlobFile } from '../store/blob-file.ts';
 import type { Pulled } from './pulls.ts';
 
-/** `whenHere` rejects with STORE_FAILED for a piece that is not what its hash says any more. */
+/** For one client. `whenHere` rejects with STORE_FAILED for a piece that is not what its hash says any more. */
 export function cachedBlob(blob: BlobFile): Pulled {
-  return { blob, source: 'cache', whenHere: (position) => blob.checkAgain(Math.floor(position / blob.pieceLength)) };
+  let checked = -1;
+  return {
+    blob,
+    source: 'cache',
+    async whenHere(position) {
+      const piece = Math.floor(position / blob.pieceLength);
+      if (piece === checked) return;
+      await blob.checkAgain(piece);
+      checked = piece;
+    },
+  };
 }

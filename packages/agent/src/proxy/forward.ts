@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { HttpAnswer, Upstream } from '@shoal/registry';
+import { type HttpAnswer, RegistryError, type Upstream } from '@shoal/registry';
 
 export interface Exchange {
   request: IncomingMessage;
@@ -29,13 +29,26 @@ export type ProxySource = 'cache' | 'swarm' | 'registry';
 export const SOURCE = 'shoal-source';
 
 export async function forward(exchange: Exchange): Promise<void> {
-  const { request, response, upstream, target, signal } = exchange;
+  await passOn(await ask(exchange), exchange);
+}
+
+/** Puts the client's request to the registry, with these headers besides. */
+export function ask({ request, upstream, target, signal }: Exchange, more: Record<string, string> = {}) {
   const method = request.method ?? 'GET';
   const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
-  const answer = await upstream.request({
-    ...{ method, target, signal, headers: passedHeaders(request) },
+  return upstream.request({
+    ...{ method, target, signal, headers: { ...passedHeaders(request), ...more } },
     ...(hasBody && { body: request }),
   });
+}
+
+/** Whether it looks as if the registry could not answer at all, and not as if it refused. */
+export function isAway({ error, status = 0 }: { error?: unknown; status?: number }): boolean {
+  return status >= 500 || (error instanceof RegistryError && error.code === 'UNREACHABLE');
+}
+
+export async function passOn(answer: HttpAnswer, exchange: Exchange): Promise<void> {
+  const { response } = exchange;
   response.writeHead(answer.status, { ...answerHeaders(answer), [SOURCE]: 'registry' });
   await pipeline(Readable.from(fromRegistry(answer.body, exchange), { objectMode: false }), response);
 }
@@ -62,6 +75,6 @@ export function passedHeaders(request: IncomingMessage): Record<string, string> 
   return passed;
 }
 
-function answerHeaders({ headers }: HttpAnswer): Record<string, string> {
+export function answerHeaders({ headers }: HttpAnswer): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_PASSED.has(name)));
 }

@@ -19,6 +19,7 @@ export interface FakeRegistry {
   /** `GET /v2/…`, in order. */
   asked: string[];
   requests: IncomingMessage[];
+  close(): Promise<void>;
 }
 
 export async function fakeRegistry(handler: Handler): Promise<FakeRegistry> {
@@ -30,11 +31,13 @@ export async function fakeRegistry(handler: Handler): Promise<FakeRegistry> {
     handler(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(async () => {
+  const { port } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, requests };
+  };
+  onTestFinished(close);
+  return { url: `http://127.0.0.1:${port}`, asked, requests, close };
 }
 
 /** Answers like a registry with Range support. */

@@ -137,7 +137,7 @@ export function createPulls(options: PullsOptions): Pulls {
       }
     }
     const size = await askRegistry(pull.asked);
-    if (size === undefined || !Number.isSafeInteger(size)) return undefined;
+    if (size === undefined) return undefined;
     if (!isTrackerThere()) await delay(random() * waits.jitterMs, undefined, { signal: pull.abort.signal });
     const facts = { digest, size, pieceLength: pieceLengthFor(size) };
     const blob = store.get(digest) ?? (await store.open(facts).catch(() => undefined)); // a full disk holds no pull up

@@ -3,6 +3,7 @@
  * else from the registry, with the client's own credentials.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isDigest } from '@shoal/oci';
 import { createUpstream, type Upstream } from '@shoal/registry';
 import type { Logger } from 'pino';
 import { AgentError, toPortError } from '../errors.ts';
@@ -11,7 +12,9 @@ import type { BlobStore } from '../store/blob-store.ts';
 import { answerBlob } from './blob-answer.ts';
 import { cachedBlob } from './cached-blob.ts';
 import { faultBody, faultOf, type ProxyFault } from './faults.ts';
-import { type Exchange, forward, type ProxySource } from './forward.ts';
+import { type Exchange, forward, isAway, type ProxySource, SOURCE } from './forward.ts';
+import { createKeptManifests } from './kept-manifests.ts';
+import { answerManifest } from './manifest-answer.ts';
 import type { PullStatus, Pulls } from './pulls.ts';
 import { mayRead } from './registry-right.ts';
 import { createRights } from './rights.ts';
@@ -34,6 +37,9 @@ export interface ProxyOptions {
   registries: readonly ProxyRegistry[];
   /** The registry of names without a host; default: the only one there is. */
   default?: string;
+  /** While a registry is away: how long what it allowed a client still counts, and how long a tag is what it was. Default: 0. */
+  trustRightsForMs?: number;
+  staleTagsForMs?: number;
 }
 
 export interface ProxyParts {
@@ -65,16 +71,36 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   const known = { hosts: new Set(upstreams.keys()), default: options.default?.toLowerCase() ?? only };
   if (known.default !== undefined && !upstreams.has(known.default))
     throw new AgentError('INVALID_OPTIONS', `proxy.default ${options.default} is not in registries; add it there`);
-  const rights = createRights(parts.nowMs);
+  const { trustRightsForMs: trustMs = 0, staleTagsForMs: staleTagsMs = 0 } = options;
+  const rights = createRights(parts.nowMs, trustMs);
+  const kept = createKeptManifests();
   const sentBytes = { cache: 0, swarm: 0, registry: 0 };
   const onSent = (source: ProxySource, bytes: number): void => {
     sentBytes[source] += bytes;
   };
   const { store, pulls, logger } = parts;
 
+  /** An engine that asks whether there is a registry, while it is away and what it had said may still count. */
+  const answerOther = async (exchange: Exchange): Promise<void> => {
+    const { request, response, target } = exchange;
+    if (trustMs === 0 || request.method !== 'GET' || target !== '/v2/') return forward(exchange);
+    try {
+      await forward(exchange);
+    } catch (error) {
+      if (!isAway({ error }) || response.headersSent) throw error;
+      response.writeHead(200, { 'docker-distribution-api-version': 'registry/2.0', [SOURCE]: 'cache' }).end('{}');
+    }
+  };
+
   const answer = async (route: Route, exchange: Exchange): Promise<void> => {
     const { method, headers } = exchange.request;
-    if (route.kind !== 'blob') return forward(exchange);
+    if (route.kind === 'other') return answerOther(exchange);
+    if (route.kind === 'manifest') {
+      const { host, repository, reference } = route;
+      const claim = { host, repository, digest: reference, authorization: headers.authorization };
+      const isTag = !isDigest(reference);
+      return answerManifest({ ...exchange, claim, rights, kept, isTag, staleTagsMs, nowMs: parts.nowMs });
+    }
     const { host, repository, digest } = route;
     const asked = { ...exchange, claim: { host, repository, digest, authorization: headers.authorization }, rights };
     const here = store.get(digest);

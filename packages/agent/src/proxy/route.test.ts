@@ -20,10 +20,11 @@ describe('a pull', () => {
   });
 
   it.each([
-    ['a tag', '/v2/team/app/manifests/1.2_a-b'],
-    ['a digest', `/v2/team/app/manifests/${DIGEST}`],
-  ])('of a manifest by %s is one', (_title, target) => {
-    expect(get(target)).toEqual({ kind: 'manifest', host: 'harbor.test', target });
+    ['a tag', '1.2_a-b'],
+    ['a digest', DIGEST],
+  ])('of a manifest by %s is one', (_title, reference) => {
+    const target = `/v2/team/app/manifests/${reference}`;
+    expect(get(target)).toEqual({ kind: 'manifest', host: 'harbor.test', target, repository: 'team/app', reference });
   });
 
   it('keeps what else was asked for', () => {

@@ -15,7 +15,8 @@ export interface KnownRegistries {
 /** `target`: what to ask the registry for, path and query. */
 export type Route =
   | { kind: 'blob'; host: string; target: string; repository: string; digest: Digest }
-  | { kind: 'manifest' | 'other'; host: string; target: string };
+  | { kind: 'manifest'; host: string; target: string; repository: string; reference: string }
+  | { kind: 'other'; host: string; target: string };
 
 const API = '/v2/';
 const HUB = 'docker.io';
@@ -38,7 +39,8 @@ export function routeOf(
     if (isDigest(reference)) return { kind: 'blob', host, target: upstream, repository, digest: reference };
     return { status: 400, code: 'DIGEST_INVALID', message: 'provided digest is not one' };
   }
-  if (isDigest(reference) || isTag(reference)) return { kind: 'manifest', host, target: upstream };
+  if (isDigest(reference) || isTag(reference))
+    return { kind: 'manifest', host, target: upstream, repository, reference };
   return { status: 400, code: 'MANIFEST_INVALID', message: 'neither a tag nor a digest' };
 }
 

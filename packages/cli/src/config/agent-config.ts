@@ -3,7 +3,7 @@ import { defaultEngineAddress } from '@shoal/agent';
 import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
-import { choice, flag, hostName, httpUrl, path, port, rate, section, text, textMap } from './leaf.ts';
+import { choice, duration, flag, hostName, httpUrl, path, port, rate, section, text, textMap } from './leaf.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 import { LOG_LEVELS } from './tracker-config.ts';
 
@@ -48,6 +48,10 @@ function agentSchema(host: HostDefaults) {
         sample: 'harbor.example.com',
         defaultText: 'the only one there is',
       }).optional(),
+      trustRightsFor: duration(
+        'while a registry is away: how long after it let a client read something that client is served it from here',
+      ).prefault('0'),
+      staleTagsFor: duration('while a registry is away: how long a tag is taken for what it was').prefault('0'),
     }).prefault({}),
     labels: textMap('what a host is, such as zone: rack-7', { sample: { zone: 'rack-7' } }).default({}),
     limits: section('caps on the traffic with other agents', {

@@ -82,6 +82,24 @@ export function rate(description: string, extra: Extra = {}) {
     .register(leafMeta, { kind: 'rate', description, expects, ...extra });
 }
 
+const DURATION = /^(\d{1,6})\s*(s|min|h|d)$/;
+const UNIT_MS: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds. */
+export function duration(description: string, extra: Extra = {}) {
+  const expects = 'a duration such as "30 s", "10 min", "4 h" or "2 d", or 0';
+  return z
+    .unknown()
+    .transform((value, context) => {
+      const [, count, unit = ''] = DURATION.exec(String(value)) ?? [];
+      if (count !== undefined) return Number(count) * (UNIT_MS[unit] ?? Number.NaN);
+      if (String(value) === '0') return 0;
+      context.addIssue({ code: 'custom', message: expects });
+      return z.NEVER;
+    })
+    .register(leafMeta, { kind: 'text', description, expects, ...extra });
+}
+
 export function textMap(description: string, extra: Extra = {}) {
   const expects = 'a text; labels are name: text, with quotes around numbers';
   return z

@@ -59,7 +59,9 @@ function tokenOf({ token, tokenFile }: AgentConfig['tracker']): string {
 }
 
 function proxyOf({ proxy: { enabled: _enabled, ...proxy }, registries }: AgentConfig): AgentOptions['proxy'] {
-  return { ...proxy, registries: remoteRegistries(registries) };
+  const { trustRightsFor, staleTagsFor, ...place } = proxy;
+  const lenience = { trustRightsForMs: trustRightsFor, staleTagsForMs: staleTagsFor };
+  return { ...place, ...lenience, registries: remoteRegistries(registries) };
 }
 
 function bandwidthOf({ bandwidth: { link, measure } }: AgentConfig): NonNullable<AgentOptions['bandwidth']> {
