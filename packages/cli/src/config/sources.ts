@@ -34,11 +34,12 @@ export function createOpenSource(registries: readonly RegistryEntry[], options: 
 }
 
 function registryOptions(entry: RegistryEntry, { env, onBytes }: SourceOptions): RegistryOptions {
-  const { host, url, username, passwordFile, ca } = entry;
+  const { host, url, address, username, passwordFile, ca } = entry;
   const password = passwordFile === undefined ? env[passwordEnvOf(host)] : readSecretFile(passwordFile);
   return {
     host,
     url,
+    address,
     onBytes,
     ...(username === undefined ? {} : { username, password }),
     ca: ca === undefined ? undefined : readTextFile(ca),

@@ -61,7 +61,7 @@ function tokenOf({ token, tokenFile }: AgentConfig['tracker']): string {
 /** A registry that is a folder or an archive here has no address to send anybody to. */
 function proxyOf({ proxy: { enabled: _enabled, ...proxy }, registries }: AgentConfig): AgentOptions['proxy'] {
   const remote = registries.filter(({ layout, archive }) => layout === undefined && archive === undefined);
-  return { ...proxy, registries: remote.map(({ host, url, ca }) => ({ host, url, ca: ca && readTextFile(ca) })) };
+  return { ...proxy, registries: remote.map(({ host, url, address, ca }) => ({ host, url, address, ca: ca && readTextFile(ca) })) };
 }
 
 function bandwidthOf({ bandwidth: { link, measure } }: AgentConfig): NonNullable<AgentOptions['bandwidth']> {
