@@ -23,6 +23,7 @@ import { loadIdentity } from './identity.ts';
 import { JobRunner } from './job/job-runner.ts';
 import { openPeerPort } from './peer/peer-port.ts';
 import { UploadScheduler } from './peer/upload-scheduler.ts';
+import { openAuthority } from './proxy/authority.ts';
 import { openRegistryProxy, type ProxyOptions } from './proxy/registry-proxy.ts';
 import { createMessageRouter } from './session/message-router.ts';
 import { createSeeding } from './session/seeding.ts';
@@ -159,7 +160,8 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
   const joinFetch = (digest: Digest, signal: AbortSignal) => swarms.joinFetch(digest, signal);
   const parts = { store, joinFetch, take, logger, nowMs: Date.now };
-  const proxy = options.proxy && (await openRegistryProxy(options.proxy, parts));
+  const proxy =
+    options.proxy && (await openRegistryProxy(options.proxy, { ...parts, authority: await openAuthority(dataDir) }));
   if (proxy) closers.add(proxy, () => proxy.close());
   const status = createStatus({
     ...{ options, identity, state, store, swarms, jobs },

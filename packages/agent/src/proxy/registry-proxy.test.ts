@@ -3,9 +3,10 @@
 import { truncateSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { blobOf, fill, testStore } from '../store/store.testkit.ts';
+import { blobOf, fill, temporaryFolder, testStore } from '../store/store.testkit.ts';
 import { silent } from '../swarm/host.testkit.ts';
 import { until } from '../wait.testkit.ts';
+import { openAuthority } from './authority.ts';
 import { fakeRegistry, type Handler, serveRange } from './proxy.testkit.ts';
 import { openRegistryProxy, type ProxyOptions } from './registry-proxy.ts';
 
@@ -43,7 +44,15 @@ async function proxyTo(
   const registries = [{ host: 'harbor.test', url: registry.url }];
   const proxy = await openRegistryProxy(
     { host: '127.0.0.1', port: 0, registries, default: 'harbor.test', ...changes },
-    { store, joinFetch, take, logger: silent, nowMs: () => clock.nowMs, pieceWaitMs },
+    {
+      authority: await openAuthority(temporaryFolder()),
+      store,
+      joinFetch,
+      take,
+      logger: silent,
+      nowMs: () => clock.nowMs,
+      pieceWaitMs,
+    },
   );
   onTestFinished(() => proxy.close());
   const ask = (path: string, headers: Record<string, string> = {}, method = 'GET', body = '') =>

@@ -8,9 +8,12 @@ import { createUpstream, type Upstream } from '@shoal/registry';
 import type { Logger } from 'pino';
 import { AgentError, toPortError } from '../errors.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import type { Authority } from './authority.ts';
 import { answerBlob } from './blob-answer.ts';
-import { faultBody, faultOf, type ProxyFault } from './faults.ts';
+import { type DoorsOptions, openDoors } from './doors.ts';
+import { faultBody, faultOf, type ProxyFault, reasonOf } from './faults.ts';
 import { type Exchange, forward, type ProxySource } from './forward.ts';
+import { createLoopGuard } from './loop-guard.ts';
 import { createRights } from './rights.ts';
 import { type Route, routeOf } from './route.ts';
 
@@ -20,11 +23,14 @@ export interface ProxyRegistry {
   host: string;
   /** Where it is reached; default: `https://<host>`. */
   url?: string;
+  /** `host:port` to connect to in place of what its name means on this host. */
+  address?: string;
   /** PEM of its authority. */
   ca?: string;
 }
 
-export interface ProxyOptions {
+/** `tunnelOthers`: whether a CONNECT to others is let through (default: true); `tls`: where we stand in for registries. */
+export interface ProxyOptions extends DoorsOptions {
   host: string;
   /** 0 takes any free port. */
   port: number;
@@ -34,6 +40,8 @@ export interface ProxyOptions {
 }
 
 export interface ProxyParts {
+  /** In whose name the proxy speaks as a registry. */
+  authority: Authority;
   store: BlobStore;
   /** Whether the blob is being fetched from peers; then what is missing of it is a pull's from now on, until the signal. */
   joinFetch(digest: Digest, signal: AbortSignal): boolean;
@@ -48,6 +56,10 @@ export interface ProxyParts {
 
 export interface RegistryProxy {
   readonly port: number;
+  /** Of the stand-in, if there is one. */
+  readonly tlsPort: number | undefined;
+  /** PEM of the authority that engines must trust. */
+  readonly certFile: string;
   /** Bodies of answers, by where they came from. */
   readonly sentBytes: Readonly<Record<ProxySource, number>>;
   close(): Promise<void>;
@@ -58,7 +70,9 @@ const PIECE_WAIT_MS = 10_000;
 /** Throws AgentError PORT_IN_USE, INVALID_OPTIONS; RegistryError INVALID_OPTIONS. */
 export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts): Promise<RegistryProxy> {
   const upstreams = new Map<string, Upstream>();
-  for (const registry of options.registries) upstreams.set(registry.host.toLowerCase(), createUpstream(registry));
+  const guard = createLoopGuard();
+  for (const registry of options.registries)
+    upstreams.set(registry.host.toLowerCase(), guard.mark(createUpstream(registry)));
   const [only] = upstreams.size === 1 ? upstreams.keys() : [];
   const known = { hosts: new Set(upstreams.keys()), default: options.default?.toLowerCase() ?? only };
   if (known.default !== undefined && !upstreams.has(known.default))
@@ -85,7 +99,10 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const route = routeOf({ method: request.method ?? 'GET', target: request.url ?? '/' }, known);
+    const entrance = guard.faultOf(request) ?? doors.entranceOf(request);
+    if ('status' in entrance) return refuse(response, entrance);
+    const { registry: fixed, target } = entrance;
+    const route = routeOf({ method: request.method ?? 'GET', target }, { ...known, fixed });
     if ('status' in route) return refuse(response, route);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
@@ -107,14 +124,22 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
     });
   });
   server.requestTimeout = 0; // a push may take as long as it likes
+  const { authority } = parts;
+  const doors = await openDoors(options, { server, authority, hosts: known.hosts, logger });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(toPortError(error, options, 'proxy.port')));
     server.listen(options.port, options.host, resolve);
+  }).catch(async (error: unknown) => {
+    await doors.close();
+    throw error;
   });
   return {
     port: (server.address() as { port: number }).port,
+    tlsPort: doors.tlsPort,
+    certFile: authority.certFile,
     sentBytes,
     async close() {
+      await doors.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
@@ -124,6 +149,6 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
 
 function refuse(response: ServerResponse, fault: ProxyFault): void {
   const body = faultBody(fault);
-  const length = Buffer.byteLength(body);
-  response.writeHead(fault.status, { 'content-type': 'application/json', 'content-length': length }).end(body);
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  response.writeHead(fault.status, reasonOf(fault), headers).end(body);
 }

@@ -49,7 +49,7 @@ export function createStatus({
     connections: peers.connectionCount,
     closeReasons: Object.fromEntries(peers.closeReasons),
     traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
-    ...(proxy && { proxy: { port: proxy.port, sentBytes: { ...proxy.sentBytes } } }),
+    ...(proxy && { proxy: proxyStatus(proxy) }),
     limits: traffic.inForce(),
     blobs: store.list().map((blob) => ({
       digest: blob.digest,
@@ -61,6 +61,10 @@ export function createStatus({
     })),
     jobs: jobs.reports(),
   });
+}
+
+function proxyStatus({ port, tlsPort, certFile, sentBytes }: RegistryProxy): AgentStatus['proxy'] {
+  return { port, ...(tlsPort !== undefined && { tlsPort }), certFile, sentBytes: { ...sentBytes } };
 }
 
 function receivedBytes(swarms: Swarms): number {
