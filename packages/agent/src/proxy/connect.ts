@@ -3,7 +3,7 @@
  * through untouched or refused. Go shows of a refusal only what stands in the status line, so the words stand there.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Authority } from './authority.ts';
@@ -24,7 +24,7 @@ export interface ConnectParts {
 
 export interface ConnectDoor {
   /** `isInside`: it came through a connection that we have decrypted. */
-  accept(request: IncomingMessage, client: Duplex, options: { head: Buffer; isInside: boolean }): Promise<void>;
+  accept(request: IncomingMessage, client: Socket, options: { head: Buffer; isInside: boolean }): Promise<void>;
   close(): void;
 }
 
@@ -33,9 +33,9 @@ const OK = 'HTTP/1.1 200 Connection established\r\n\r\n';
 export function createConnectDoor(parts: ConnectParts): ConnectDoor {
   const { authority, hosts, tunnelOthers, onRegistry, logger } = parts;
   const tunnels = createTunnels(parts.tunnels);
-  const clients = new Set<Duplex>();
+  const clients = new Set<Socket>();
 
-  const decrypt = async (client: Duplex, registry: string, host: string): Promise<void> => {
+  const decrypt = async (client: Socket, registry: string, host: string): Promise<void> => {
     const secureContext = await authority.contextFor(bareHost(host));
     if (client.destroyed) return;
     client.write(OK);
@@ -44,7 +44,7 @@ export function createConnectDoor(parts: ConnectParts): ConnectDoor {
     onRegistry(secure, registry);
   };
 
-  const tunnel = async (client: Duplex, place: Place): Promise<void> => {
+  const tunnel = async (client: Socket, place: Place): Promise<void> => {
     const join = await tunnels.reach(place).catch((error: Error & { code?: string }) => {
       refuse(client, 502, `the proxy cannot reach ${place.host}:${place.port} (${error.code ?? error.message})`);
     });
@@ -74,7 +74,7 @@ export function createConnectDoor(parts: ConnectParts): ConnectDoor {
   };
 }
 
-function refuse(client: Duplex, status: number, why: string): void {
+function refuse(client: Socket, status: number, why: string): void {
   const head = `HTTP/1.1 ${status} ${why}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n`;
   client.end(`${head}${why}\n`, () => client.destroy());
 }

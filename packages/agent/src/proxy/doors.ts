@@ -3,7 +3,7 @@
  * port, and the stand-in's TLS listener. What is said behind them goes to the proxy's one HTTP server.
  */
 import type { IncomingMessage, Server } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Authority } from './authority.ts';
 import { createConnectDoor } from './connect.ts';
@@ -35,20 +35,21 @@ export interface Doors {
 export async function openDoors({ tunnelOthers = true, tls }: DoorsOptions, parts: DoorsParts): Promise<Doors> {
   const { server, authority, hosts, logger } = parts;
   /** Of connections that we have decrypted. */
-  const doors = new WeakMap<Duplex, Door>();
-  const serve = (socket: Duplex, door: Door): void => {
+  const doors = new WeakMap<Socket, Door>();
+  const serve = (socket: Socket, door: Door): void => {
     doors.set(socket, door);
     server.emit('connection', socket);
   };
-  const onRegistry = (socket: Duplex, registry: string) => serve(socket, { kind: 'connect', registry });
+  const onRegistry = (socket: Socket, registry: string) => serve(socket, { kind: 'connect', registry });
   const connect = createConnectDoor({ authority, hosts, tunnelOthers, onRegistry, logger });
-  server.on('connect', (request, client, head) => {
+  server.on('connect', (request, duplex, head) => {
+    const client = duplex as Socket;
     connect.accept(request, client, { head, isInside: doors.has(client) }).catch((error: unknown) => {
       logger.warn({ event: 'connect failed', err: error }, 'a CONNECT was not served');
       client.destroy();
     });
   });
-  const onConnection = (socket: Duplex, name: string) => serve(socket, { kind: 'stand-in', name });
+  const onConnection = (socket: Socket, name: string) => serve(socket, { kind: 'stand-in', name });
   const standIn = tls && (await openStandIn(tls, { authority, hosts, onConnection, logger }));
   return {
     tlsPort: standIn?.port,

@@ -3,7 +3,6 @@
  * not count for the bandwidth policy: it is not our traffic.
  */
 import { connect, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { bareHost, type Place } from './place.ts';
 
 export interface TunnelOptions {
@@ -16,7 +15,7 @@ export interface TunnelOptions {
 
 export interface Tunnels {
   /** Resolves when the host is reached, with what lets the bytes flow. Rejects when it is not. */
-  reach(place: Place): Promise<(client: Duplex) => void>;
+  reach(place: Place): Promise<(client: Socket) => void>;
   close(): void;
 }
 
@@ -56,17 +55,18 @@ function connected(remote: Socket, timeoutMs: number): Promise<void> {
 }
 
 /** An end in one direction is passed on and leaves the other open; a failure ends both. */
-function join(client: Duplex, remote: Socket): void {
+function join(client: Socket, remote: Socket): void {
   if (client.destroyed) return void remote.destroy(); // it did not wait
   for (const [one, other] of [
     [client, remote],
     [remote, client],
   ] as const) {
     one.pipe(other);
-    one.on('error', () => other.destroy());
+    // A plain end would look to the other side as if that had been all.
+    one.on('error', () => other.resetAndDestroy());
     // Unless both directions have ended: then what is under way to the other still arrives.
     one.once('close', () => {
-      if (!one.readableEnded || !one.writableFinished) other.destroy();
+      if (!one.readableEnded || !one.writableFinished) other.resetAndDestroy();
     });
   }
 }
