@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
+import { pino } from 'pino';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { NOWHERE } from '../../packages/agent/src/agent.testkit.ts';
 import { type Agent, type AgentOptions, startAgent } from '../../packages/agent/src/agent.ts';
@@ -14,6 +15,7 @@ import { startDockerd } from '../support/dockerd.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requireTools } from '../support/tools.ts';
+import { waitFor } from '../support/wait.ts';
 
 const SMALL = 300 * 1024;
 /** No DNS knows it: whoever gets anything from it came through the proxy. */
@@ -34,9 +36,12 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
       await pushImage(image.layout, `${registry.host}/team/app:1`);
     }, 60_000);
 
-    async function agentWith(proxy: Partial<NonNullable<AgentOptions['proxy']>>): Promise<Agent & { ca: string }> {
+    async function agentWith(
+      proxy: Partial<NonNullable<AgentOptions['proxy']>>,
+      logger = silent,
+    ): Promise<Agent & { ca: string }> {
       const agent = await startAgent({
-        ...{ dataDir: await tempDir('agent'), name: 'web-1', version: '1.2.3', labels: {}, logger: silent },
+        ...{ dataDir: await tempDir('agent'), name: 'web-1', version: '1.2.3', labels: {}, logger },
         ...{ tracker: NOWHERE, peer: { host: '127.0.0.1', port: 0 }, control: undefined, exit: { kind: 'cache' } },
         limits: { uploadBytesPerSecond: Number.POSITIVE_INFINITY, downloadBytesPerSecond: Number.POSITIVE_INFINITY },
         proxy: { host: '127.0.0.1', port: 0, registries: [], ...proxy },
@@ -46,10 +51,11 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
     }
 
     describe('through HTTPS_PROXY', () => {
+      const envFor = (agent: Agent) => ({ HTTPS_PROXY: `http://127.0.0.1:${agent.proxyPort}`, NO_PROXY: '' });
+
       it('pulls and runs it unchanged', async () => {
         const agent = await agentWith({ registries: [{ host: HARBOR, address: registry.host, ca: cert }] });
-        const env = { HTTPS_PROXY: `http://127.0.0.1:${agent.proxyPort}`, HTTP_PROXY: '', NO_PROXY: '' };
-        const dockerd = await startDockerd({ env, authorities: { [HARBOR]: agent.ca } });
+        const dockerd = await startDockerd({ env: envFor(agent), authorities: { [HARBOR]: agent.ca } });
         const name = `${HARBOR}/team/app:1`;
         await dockerd.docker('pull', '--quiet', name);
         const digests = await dockerd.docker('image', 'inspect', '--format', '{{.Id}} {{.RepoDigests}}', name);
@@ -61,18 +67,29 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
 
       it('is told when the registry’s certificate is not trusted; nothing is skipped', async () => {
         const agent = await agentWith({ registries: [{ host: HARBOR, address: registry.host }] });
-        const env = { HTTPS_PROXY: `http://127.0.0.1:${agent.proxyPort}`, NO_PROXY: '' };
         const before = registry.accessLog().length;
-        const dockerd = await startDockerd({ env, authorities: { [HARBOR]: agent.ca } });
+        const dockerd = await startDockerd({ env: envFor(agent), authorities: { [HARBOR]: agent.ca } });
         await expect(dockerd.docker('pull', `${HARBOR}/team/app:1`)).rejects.toThrow(/certificate is not trusted/);
+        expect(registry.accessLog()).toHaveLength(before);
+        await dockerd.stop();
+      });
+
+      it('that does not trust the agent’s authority pulls nothing, and the log says what to do', async () => {
+        const lines: string[] = [];
+        const logger = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+        const agent = await agentWith({ registries: [{ host: HARBOR, address: registry.host, ca: cert }] }, logger);
+        const before = registry.accessLog().length;
+        const dockerd = await startDockerd({ env: envFor(agent) });
+        await expect(dockerd.docker('pull', `${HARBOR}/team/app:1`)).rejects.toThrow(/unknown authority/);
+        await waitFor('the log', () => lines.some((line) => line.includes('certs.d/<registry>/ca.crt')));
+        expect(lines.find((line) => line.includes('proxy not trusted'))).toContain('proxy-ca.crt');
         expect(registry.accessLog()).toHaveLength(before);
         await dockerd.stop();
       });
 
       it('is told what to do when others are not let through', async () => {
         const agent = await agentWith({ tunnelOthers: false });
-        const env = { HTTPS_PROXY: `http://127.0.0.1:${agent.proxyPort}`, NO_PROXY: '' };
-        const dockerd = await startDockerd({ env });
+        const dockerd = await startDockerd({ env: envFor(agent) });
         await expect(dockerd.docker('pull', `${HARBOR}/team/app:1`)).rejects.toThrow(
           `${HARBOR}:443 is no registry of this proxy: add it to registries in agent.yaml`,
         );
