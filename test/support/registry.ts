@@ -1,7 +1,7 @@
 /**
  * Debian's docker-registry as the origin of a test, with what its access log says.
  *
- * One process on a free loopback port, storage in a folder of its own.
+ * One process on a free loopback port, storage in a folder of its own; with a certificate it speaks TLS.
  */
 
 import { writeFile } from 'node:fs/promises';
@@ -29,14 +29,14 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
-export async function startRegistry(): Promise<TestRegistry> {
+export async function startRegistry(tls?: { key: string; cert: string }): Promise<TestRegistry> {
   const folder = await tempDir('registry');
   const storage = join(folder, 'storage');
   const config = {
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: '127.0.0.1:0' },
+    http: { addr: '127.0.0.1:0', ...(tls && { tls: await tlsFiles(folder, tls) }) },
   };
   const configPath = join(folder, 'config.yml');
   await writeFile(configPath, JSON.stringify(config)); // JSON is YAML
@@ -45,11 +45,18 @@ export async function startRegistry(): Promise<TestRegistry> {
   const host = `127.0.0.1:${port}`;
   return {
     host,
-    url: `http://${host}`,
+    url: `${tls ? 'https' : 'http'}://${host}`,
     storage,
     accessLog: () => service.output.flatMap(parseAccessLine),
     stop: service.stop,
   };
+}
+
+async function tlsFiles(folder: string, { key, cert }: { key: string; cert: string }) {
+  const [certificate, keyFile] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+  await writeFile(certificate, cert);
+  await writeFile(keyFile, key, { mode: 0o600 });
+  return { certificate, key: keyFile };
 }
 
 /** Pushes an OCI layout folder under `reference` (`host/repository:tag`), byte for byte. */

@@ -26,8 +26,18 @@ export interface AgentStatus {
   closeReasons: Record<string, number>;
   /** Blob bytes since the start of this process. */
   traffic: { sentBytes: number; receivedBytes: number; originBytes: number };
-  /** Absent: there is no registry proxy. `sentBytes`: bodies of answers to engines, by where they came from. `pulls`: blobs that come in for them. */
-  proxy?: { port: number; sentBytes: Record<ProxySource, number>; pulls: PullStatus[] };
+  /** Absent: there is no registry proxy. */
+  proxy?: {
+    port: number;
+    /** Where it stands in for registries; absent: nowhere. */
+    tlsPort?: number | undefined;
+    /** PEM of the authority that engines must trust for CONNECT and for the stand-in. */
+    certFile: string;
+    /** Bodies of answers to engines, by where they came from. */
+    sentBytes: Record<ProxySource, number>;
+    /** Blobs that come in for engines now. */
+    pulls: PullStatus[];
+  };
   /** What holds now and why; null where nothing limits. */
   limits: LimitsInForce;
   blobs: BlobStatus[];

@@ -22,6 +22,7 @@ import { loadIdentity } from './identity.ts';
 import { JobRunner } from './job/job-runner.ts';
 import { openPeerPort } from './peer/peer-port.ts';
 import { UploadScheduler } from './peer/upload-scheduler.ts';
+import { openAuthority } from './proxy/authority.ts';
 import { readDirectly } from './proxy/direct-reading.ts';
 import { createPulls } from './proxy/pulls.ts';
 import { openRegistryProxy, type ProxyOptions, type ProxyParts } from './proxy/registry-proxy.ts';
@@ -162,11 +163,12 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
-  const parts: ProxyParts = {
+  const openParts = async (): Promise<ProxyParts> => ({
+    authority: await openAuthority(dataDir),
     ...{ store, pulls, take, logger, nowMs: Date.now },
     onSpoilt: (digest) => void swarms.forget(digest),
-  };
-  const proxy = options.proxy && (await openRegistryProxy(options.proxy, parts));
+  });
+  const proxy = options.proxy && (await openRegistryProxy(options.proxy, await openParts()));
   if (proxy) closers.add(proxy, () => proxy.close());
   const status = createStatus({
     ...{ options, identity, state, store, swarms, jobs },

@@ -1,23 +1,23 @@
 /**
- * A self-signed certificate for 127.0.0.1 and localhost, built here because no tool for it may be on the machine.
+ * A self-signed certificate for 127.0.0.1 and a name, built here because no tool for it may be on the machine.
  * Just enough DER (RFC 5280) for TLS to accept it as its own authority.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-export function selfSignedCertificate(): { key: string; cert: string } {
+export function selfSignedCertificate(name = 'localhost'): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
-  const name = sequence(der(0x31, sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from('shoal test')))));
+  const subject = sequence(der(0x31, sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from('shoal test')))));
   const validity = sequence(der(0x17, Buffer.from('200101000000Z')), der(0x17, Buffer.from('491231235959Z')));
   const tbs = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.from([1])),
     ecdsaWithSha256,
-    name,
+    subject,
     validity,
-    name,
+    subject,
     publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, sequence(subjectAltName(), authority())),
+    der(0xa3, sequence(subjectAltName(name), authority())),
   );
   const signature = sign('sha256', tbs, privateKey);
   const certificate = sequence(tbs, ecdsaWithSha256, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
@@ -28,8 +28,8 @@ export function selfSignedCertificate(): { key: string; cert: string } {
   };
 }
 
-function subjectAltName(): Buffer {
-  const names = sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
+function subjectAltName(name: string): Buffer {
+  const names = sequence(der(0x82, Buffer.from(name)), der(0x87, Buffer.from([127, 0, 0, 1])));
   return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, names));
 }
 

@@ -9,6 +9,8 @@ export interface RegistryOptions {
   host: string;
   /** Where it is reached; default `https://<host>`. An `http://` url is taken at its word. */
   url?: string;
+  /** `host:port` to connect to in place of what that name means here; name and certificate stay as they are. */
+  address?: string;
   username?: string;
   password?: string;
   /** PEM of an authority trusted in addition to the public ones. */
@@ -36,6 +38,7 @@ export interface RegistrySettings {
   /** False only for this machine's own registries, as the Docker daemon does it. */
   verifyCertificate: boolean;
   credentials?: { username: string; password: string };
+  address?: { hostname: string; port: number };
   ca?: string;
   onBytes: (bytes: number) => void;
   connectTimeoutMs: number;
@@ -55,6 +58,7 @@ export function settingsOf(options: RegistryOptions): RegistrySettings {
     host: options.host,
     ...whereOf(options),
     ...(credentials ? { credentials } : {}),
+    ...(options.address === undefined ? {} : { address: addressOf(options.host, options.address) }),
     ...(options.ca === undefined ? {} : { ca: options.ca }),
     onBytes: options.onBytes ?? (() => {}),
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
@@ -81,15 +85,26 @@ function credentialsOf(options: RegistryOptions): { username: string; password: 
 
 /**
  * Registries on this machine are tried over https, then http, without a check of the certificate: the Docker daemon's
- * rule for 127.0.0.0/8 and ::1. An explicit url or ca turns that off.
+ * rule for 127.0.0.0/8 and ::1. An explicit url, address or ca turns that off.
  */
 function whereOf(options: RegistryOptions): { baseUrls: string[]; verifyCertificate: boolean } {
-  const { host, url, ca } = options;
+  const { host, url, address, ca } = options;
   if (url !== undefined) return { baseUrls: [checkedUrl(host, url)], verifyCertificate: true };
   if (host === 'docker.io') return { baseUrls: [DOCKER_HUB_URL], verifyCertificate: true };
   const https = checkedUrl(host, `https://${host}`);
-  if (ca !== undefined || !isLoopback(new URL(https).hostname)) return { baseUrls: [https], verifyCertificate: true };
+  const isExplicit = ca !== undefined || address !== undefined;
+  if (isExplicit || !isLoopback(new URL(https).hostname)) return { baseUrls: [https], verifyCertificate: true };
   return { baseUrls: [https, checkedUrl(host, `http://${host}`)], verifyCertificate: false };
+}
+
+function addressOf(host: string, text: string): NonNullable<RegistrySettings['address']> {
+  const [, six, four, port] = /^(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(text) ?? [];
+  const hostname = six ?? four;
+  if (hostname !== undefined && Number(port) > 0 && Number(port) < 65_536) return { hostname, port: Number(port) };
+  throw new RegistryError(
+    'INVALID_OPTIONS',
+    `${host}: the registry's address must be host:port, such as 10.0.0.5:443.`,
+  );
 }
 
 function checkedUrl(host: string, text: string): string {

@@ -127,6 +127,46 @@ describe('TLS', () => {
   });
 });
 
+describe('an address', () => {
+  const { key, cert } = selfSignedCertificate();
+  const addressOf = (server: { host: string }) => ({ host: 'localhost:7', address: server.host, ca: cert });
+
+  it('is where we connect, while the registry is asked and checked under its own name', async () => {
+    const server = await startServer(serveImage, { key, cert });
+    await expect(resolve(addressOf(server))).resolves.toMatchObject({ digest: image.digest });
+    const [asked] = server.requests;
+    expect([asked?.headers.host, asked?.socket]).toEqual([
+      'localhost:7',
+      expect.objectContaining({ servername: 'localhost' }),
+    ]);
+  });
+
+  it('does not make a certificate for another name good', async () => {
+    const server = await startServer(serveImage, { key, cert });
+    const attempt = resolve({ ...addressOf(server), host: 'registry.test' });
+    await expect(attempt).rejects.toMatchObject({ code: 'UNTRUSTED' });
+    // Nor does a name of this machine let one pass unchecked, once it leads elsewhere.
+    await expect(resolve({ host: 'localhost:7', address: server.host })).rejects.toMatchObject({ code: 'UNTRUSTED' });
+    expect(server.asked).toEqual([]);
+  });
+
+  it('is not that of a host we are redirected to', async () => {
+    const storage = await startServer((request, response) => serveRange(request, response, BYTES));
+    const location = `${storage.url}/stored`;
+    const server = await startServer((_, response) => void response.writeHead(307, { location }).end(), { key, cert });
+    expect((await readAll(createRegistrySource(addressOf(server)), BLOB)).equals(BYTES)).toBe(true);
+    expect([server.asked.length, storage.asked]).toEqual([1, ['GET /stored']]);
+  });
+
+  it.each(['10.0.0.5', '10.0.0.5:0', '10.0.0.5:65536', 'https://10.0.0.5:443', ':443', '::1:443'])(
+    '%s is refused at the start',
+    (address) => {
+      const refuse = () => createRegistrySource({ host: 'h', address });
+      expect(refuse).toThrow(expect.objectContaining({ code: 'INVALID_OPTIONS' }));
+    },
+  );
+});
+
 describe('silence', () => {
   it('before the headers is UNREACHABLE after the time allowed', async () => {
     const server = await startServer(() => {});

@@ -6,7 +6,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { createSecureContext, rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, buildConnector, type Dispatcher, request } from 'undici';
 import { RegistryError } from './errors.ts';
 import { networkError } from './network-errors.ts';
 import { isLoopback, type RegistrySettings } from './options.ts';
@@ -65,12 +65,26 @@ function createAgent(settings: RegistrySettings, rejectUnauthorized: boolean): A
     headersTimeout: settings.headersTimeoutMs,
     bodyTimeout: settings.bodyIdleTimeoutMs,
     pipelining: 1,
-    connect: {
+    connect: connectorOf(settings, {
       timeout: settings.connectTimeoutMs,
       rejectUnauthorized,
       ...(settings.ca === undefined ? {} : { secureContext: contextWith(settings) }),
-    },
+    }),
   });
+}
+
+/** The registry's own name is reached at its address; a host it redirects to is reached by that host's name. */
+function connectorOf({ address, baseUrls }: RegistrySettings, options: buildConnector.BuildOptions) {
+  const connect = buildConnector(options);
+  if (address === undefined) return connect;
+  const origins = baseUrls.map((url) => new URL(url).origin);
+  const instead = { hostname: address.hostname, port: String(address.port) };
+  const connectThere: buildConnector.connector = (target, callback) => {
+    const isRegistry = origins.includes(`${target.protocol}//${target.host}`);
+    // `host` stays: the certificate is checked against it, and the Host header comes from the url.
+    connect(isRegistry ? { ...target, ...instead } : target, callback);
+  };
+  return connectThere;
 }
 
 /** Naming a CA replaces Node's own list, so the public ones are put back: redirects may lead to a public host. */

@@ -26,7 +26,7 @@ export interface Upstream {
 const HEADERS_MS = 300_000;
 
 /** Throws INVALID_OPTIONS. */
-export function createUpstream(options: Pick<RegistryOptions, 'host' | 'url' | 'ca'>): Upstream {
+export function createUpstream(options: Pick<RegistryOptions, 'host' | 'url' | 'address' | 'ca'>): Upstream {
   const settings = settingsOf({ ...options, headersTimeoutMs: HEADERS_MS });
   const transport = createTransport(settings);
   const findBaseUrl = createAddressFinder(settings, transport);

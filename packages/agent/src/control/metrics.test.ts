@@ -18,7 +18,7 @@ it('counts traffic, and leaves out what is not known', () => {
 });
 
 it('counts what the proxy sent, by where it came from', () => {
-  const proxy = { port: 1, pulls: [], sentBytes: { cache: 4, swarm: 5, registry: 6 } };
+  const proxy = { port: 1, pulls: [], certFile: '/data/proxy-ca.crt', sentBytes: { cache: 4, swarm: 5, registry: 6 } };
   const text = metricsText({ ...status, proxy, limits: NO_LIMITS });
   expect(text).toContain('shoal_agent_proxy_sent_bytes_total{source="cache"} 4\n');
   expect(text).toContain('shoal_agent_proxy_sent_bytes_total{source="registry"} 6\n');

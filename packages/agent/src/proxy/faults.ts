@@ -14,6 +14,11 @@ export function faultBody({ code, message }: ProxyFault): string {
   return JSON.stringify({ errors: [{ code, message }] });
 }
 
+/** For the status line: of an answer to its first request docker shows nothing else. */
+export function reasonOf({ message }: ProxyFault): string {
+  return message.replace(/[^\x20-\x7e]/g, '?').slice(0, 300);
+}
+
 /** A failure on the way to the registry. An untrusted certificate is a 502, too: whoever runs the host can mend it. */
 export function faultOf(error: unknown): ProxyFault {
   if (!(error instanceof RegistryError)) return { status: 500, code: 'UNKNOWN', message: 'the proxy failed' };

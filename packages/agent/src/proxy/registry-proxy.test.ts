@@ -4,9 +4,10 @@ import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { BlobStore } from '../store/blob-store.ts';
-import { blobOf, fill, testStore } from '../store/store.testkit.ts';
+import { blobOf, fill, temporaryFolder, testStore } from '../store/store.testkit.ts';
 import { silent } from '../swarm/host.testkit.ts';
 import { until } from '../wait.testkit.ts';
+import { openAuthority } from './authority.ts';
 import { fakeRegistry, type Handler, type PulledKit, pullsKit, serveRange } from './proxy.testkit.ts';
 import { openRegistryProxy, type ProxyOptions } from './registry-proxy.ts';
 
@@ -35,7 +36,11 @@ async function proxyTo(handler: Handler, changes: Partial<ProxyOptions> = {}, pu
   const registries = [{ host: 'harbor.test', url: registry.url }];
   const proxy = await openRegistryProxy(
     { host: '127.0.0.1', port: 0, registries, default: 'harbor.test', ...changes },
-    { store, pulls, take, logger: silent, nowMs: () => clock.nowMs, onSpoilt: (digest) => spoilt.push(digest) },
+    {
+      ...{ store, pulls, take, logger: silent, nowMs: () => clock.nowMs },
+      authority: await openAuthority(temporaryFolder()),
+      onSpoilt: (digest) => spoilt.push(digest),
+    },
   );
   onTestFinished(() => proxy.close());
   const ask = (path: string, headers: Record<string, string> = {}, method = 'GET', body = '') =>

@@ -9,11 +9,14 @@ import type { Logger } from 'pino';
 import { AgentError, toPortError } from '../errors.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import type { Authority } from './authority.ts';
 import { answerBlob } from './blob-answer.ts';
 import { cachedBlob } from './cached-blob.ts';
-import { faultBody, faultOf, type ProxyFault } from './faults.ts';
+import { type DoorsOptions, openDoors } from './doors.ts';
+import { faultBody, faultOf, type ProxyFault, reasonOf } from './faults.ts';
 import { type Exchange, forward, isAway, type ProxySource, SOURCE } from './forward.ts';
 import { createKeptManifests } from './kept-manifests.ts';
+import { createLoopGuard } from './loop-guard.ts';
 import { answerManifest } from './manifest-answer.ts';
 import type { PullStatus, Pulls } from './pulls.ts';
 import { mayRead } from './registry-right.ts';
@@ -26,11 +29,14 @@ export interface ProxyRegistry {
   host: string;
   /** Where it is reached; default: `https://<host>`. */
   url?: string;
+  /** `host:port` to connect to in place of what its name means on this host. */
+  address?: string;
   /** PEM of its authority. */
   ca?: string;
 }
 
-export interface ProxyOptions {
+/** `tunnelOthers`: whether a CONNECT to others is let through (default: true); `tls`: where we stand in for registries. */
+export interface ProxyOptions extends DoorsOptions {
   host: string;
   /** 0 takes any free port. */
   port: number;
@@ -43,6 +49,8 @@ export interface ProxyOptions {
 }
 
 export interface ProxyParts {
+  /** In whose name the proxy speaks as a registry. */
+  authority: Authority;
   store: BlobStore;
   pulls: Pulls;
   /** The cache's blob is not what it was when it was verified. */
@@ -56,6 +64,10 @@ export interface ProxyParts {
 
 export interface RegistryProxy {
   readonly port: number;
+  /** Of the stand-in, if there is one. */
+  readonly tlsPort: number | undefined;
+  /** PEM of the authority that engines must trust. */
+  readonly certFile: string;
   /** Bodies of answers, by where they came from. */
   readonly sentBytes: Readonly<Record<ProxySource, number>>;
   /** Blobs that come in for engines now. */
@@ -66,7 +78,9 @@ export interface RegistryProxy {
 /** Throws AgentError PORT_IN_USE, INVALID_OPTIONS; RegistryError INVALID_OPTIONS. */
 export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts): Promise<RegistryProxy> {
   const upstreams = new Map<string, Upstream>();
-  for (const registry of options.registries) upstreams.set(registry.host.toLowerCase(), createUpstream(registry));
+  const guard = createLoopGuard();
+  for (const registry of options.registries)
+    upstreams.set(registry.host.toLowerCase(), guard.mark(createUpstream(registry)));
   const [only] = upstreams.size === 1 ? upstreams.keys() : [];
   const known = { hosts: new Set(upstreams.keys()), default: options.default?.toLowerCase() ?? only };
   if (known.default !== undefined && !upstreams.has(known.default))
@@ -118,7 +132,10 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const route = routeOf({ method: request.method ?? 'GET', target: request.url ?? '/' }, known);
+    const entrance = guard.faultOf(request) ?? doors.entranceOf(request);
+    if ('status' in entrance) return refuse(response, entrance);
+    const { registry: fixed, target } = entrance;
+    const route = routeOf({ method: request.method ?? 'GET', target }, { ...known, fixed });
     if ('status' in route) return refuse(response, route);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
@@ -140,16 +157,24 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
     });
   });
   server.requestTimeout = 0; // a push may take as long as it likes
+  const { authority } = parts;
+  const doors = await openDoors(options, { server, authority, hosts: known.hosts, logger });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(toPortError(error, options, 'proxy.port')));
     server.listen(options.port, options.host, resolve);
+  }).catch(async (error: unknown) => {
+    await doors.close();
+    throw error;
   });
   return {
     port: (server.address() as { port: number }).port,
+    tlsPort: doors.tlsPort,
+    certFile: authority.certFile,
     sentBytes,
     running: () => pulls.running(),
     async close() {
       pulls.stop();
+      await doors.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
@@ -159,6 +184,6 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
 
 function refuse(response: ServerResponse, fault: ProxyFault): void {
   const body = faultBody(fault);
-  const length = Buffer.byteLength(body);
-  response.writeHead(fault.status, { 'content-type': 'application/json', 'content-length': length }).end(body);
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  response.writeHead(fault.status, reasonOf(fault), headers).end(body);
 }

@@ -10,6 +10,8 @@ export interface KnownRegistries {
   /** In lower case; Docker Hub is `docker.io`. */
   hosts: ReadonlySet<string>;
   default?: string | undefined;
+  /** Said already by the door the request came through; then nothing in it means another. */
+  fixed?: string | undefined;
 }
 
 /** `target`: what to ask the registry for, path and query. */
@@ -48,6 +50,7 @@ export function routeOf(
 function placeOf(target: string, known: KnownRegistries): { host: string; path: string; query: string } | ProxyFault {
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
+  if (known.fixed !== undefined) return { host: known.fixed, path, query: mark < 0 ? '' : target.slice(mark) };
   const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
   const namespace = query.get('ns');
   if (namespace !== null) {
@@ -62,7 +65,8 @@ function placeOf(target: string, known: KnownRegistries): { host: string; path: 
   return known.default === undefined ? unknown(first) : { ...rest, host: known.default };
 }
 
-function canonical(host: string): string {
+/** In lower case, and Docker Hub under one name. */
+export function canonical(host: string): string {
   const lower = host.toLowerCase();
   return HUB_NAMES.has(lower) ? HUB : lower;
 }

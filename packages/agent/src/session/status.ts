@@ -49,7 +49,7 @@ export function createStatus({
     connections: peers.connectionCount,
     closeReasons: Object.fromEntries(peers.closeReasons),
     traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
-    ...(proxy && { proxy: { port: proxy.port, sentBytes: { ...proxy.sentBytes }, pulls: proxy.running() } }),
+    ...(proxy && { proxy: proxyStatus(proxy) }),
     limits: traffic.inForce(),
     blobs: store.list().map((blob) => ({
       digest: blob.digest,
@@ -61,6 +61,11 @@ export function createStatus({
     })),
     jobs: jobs.reports(),
   });
+}
+
+function proxyStatus({ port, tlsPort, certFile, sentBytes, running }: RegistryProxy): AgentStatus['proxy'] {
+  const pulls = running();
+  return { port, ...(tlsPort !== undefined && { tlsPort }), certFile, sentBytes: { ...sentBytes }, pulls };
 }
 
 function receivedBytes(swarms: Swarms): number {

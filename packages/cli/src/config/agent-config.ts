@@ -40,19 +40,7 @@ function agentSchema(host: HostDefaults) {
       }).optional(),
     }).prefault({}),
     control: controlSection(),
-    proxy: section('the registry proxy: engines on this host pull through it (proxy: true to have it)', {
-      enabled: flag('whether there is a proxy').default(false),
-      host: hostName('address of the proxy; keep it on loopback').default('127.0.0.1'),
-      port: port('port of the proxy').default(7620),
-      default: text('which of registries an image without a host in its name comes from: localhost:7620/team/app:1', {
-        sample: 'harbor.example.com',
-        defaultText: 'the only one there is',
-      }).optional(),
-      trustRightsFor: duration(
-        'while a registry is away: how long after it let a client read something that client is served it from here',
-      ).prefault('0'),
-      staleTagsFor: duration('while a registry is away: how long a tag is taken for what it was').prefault('0'),
-    }).prefault({}),
+    proxy: proxySection(),
     labels: textMap('what a host is, such as zone: rack-7', { sample: { zone: 'rack-7' } }).default({}),
     limits: section('caps on the traffic with other agents', {
       upload: rate('most this host sends').prefault('unlimited'),
@@ -105,6 +93,32 @@ function trackerShape() {
       sample: '/etc/shoal/ca.pem',
     }).optional(),
   };
+}
+
+function proxySection() {
+  return section('the registry proxy: engines on this host pull through it (proxy: true to have it)', {
+    enabled: flag('whether there is a proxy').default(false),
+    host: hostName('address of the proxy; keep it on loopback').default('127.0.0.1'),
+    port: port('port of the proxy, also for engines with HTTPS_PROXY=http://127.0.0.1:7620').default(7620),
+    default: text('which of registries an image without a host in its name comes from: localhost:7620/team/app:1', {
+      sample: 'harbor.example.com',
+      defaultText: 'the only one there is',
+    }).optional(),
+    tunnelOthers: flag(
+      'whether an engine with HTTPS_PROXY reaches hosts that are none of registries, passed through untouched',
+    ).default(true),
+    trustRightsFor: duration(
+      'while a registry is away: how long after it let a client read something that client is served it from here',
+    ).prefault('0'),
+    staleTagsFor: duration('while a registry is away: how long a tag is taken for what it was').prefault('0'),
+    tls: section('where the proxy stands in for registries whose names lead to this host (hosts file or DNS)', {
+      host: hostName('address of the stand-in; keep it on loopback').default('127.0.0.1'),
+      port: port('port of the stand-in; a registry it stands for needs an address', {
+        sample: 443,
+        defaultText: 'there is no stand-in',
+      }).optional(),
+    }).prefault({}),
+  }).prefault({});
 }
 
 function controlSection() {

@@ -59,9 +59,13 @@ export function path(kind: 'file' | 'folder', description: string, extra: Extra 
   return filled().register(leafMeta, { kind, description, expects: `the path of a ${kind}`, ...extra });
 }
 
-export function port(description: string) {
+export function port(description: string, extra: Extra = {}) {
   const expects = 'a port, a whole number from 0 (any free one) to 65535';
-  return z.int().min(0).max(65_535).register(leafMeta, { kind: 'number', description, expects });
+  return z
+    .int()
+    .min(0)
+    .max(65_535)
+    .register(leafMeta, { kind: 'number', description, expects, ...extra });
 }
 
 export function flag(description: string) {

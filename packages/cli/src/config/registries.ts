@@ -11,6 +11,10 @@ const entry = z.strictObject({
     sample: 'harbor.example.com',
   }),
   url: httpUrl('where it is reached, when that is not https://<host>', { sample: 'http://127.0.0.1:5000' }).optional(),
+  address: text(
+    'host:port to connect to, when its name leads elsewhere on this host, as with proxy.tls; it is still asked, and its certificate checked, under that name',
+    { pattern: /^(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5}$/, sample: '10.0.0.5:443' },
+  ).optional(),
   username: text(
     'account to read with; its password comes from passwordFile or from SHOAL_REGISTRY_PASSWORD_<HOST>, the host in upper case with _ for every other character',
     { sample: 'robot$shoal' },
@@ -56,7 +60,7 @@ function checkPlace(entry: Entry, add: AddTo): void {
   const { layout, archive, ...remote } = entry;
   if (layout !== undefined && archive !== undefined) add('archive', 'cannot stand beside layout; keep one of them');
   if (layout === undefined && archive === undefined) return;
-  for (const name of ['url', 'username', 'passwordFile', 'ca'] as const) {
+  for (const name of ['url', 'address', 'username', 'passwordFile', 'ca'] as const) {
     if (remote[name] !== undefined) add(name, 'has no meaning beside layout or archive; remove one of them');
   }
 }

@@ -43,22 +43,21 @@ export function createOpenUpstream(registries: readonly RegistryEntry[]): (regis
   };
 }
 
+type RemoteRegistry = Pick<RegistryOptions, 'host' | 'url' | 'address' | 'ca'>;
+
 /** A registry that is a folder or an archive here has no address to send anybody to. */
-export function remoteRegistries(registries: readonly RegistryEntry[]): { host: string; url?: string; ca?: string }[] {
+export function remoteRegistries(registries: readonly RegistryEntry[]): RemoteRegistry[] {
   const remote = registries.filter(({ layout, archive }) => layout === undefined && archive === undefined);
-  return remote.map(({ host, url, ca }) => ({
-    host,
-    ...(url === undefined ? {} : { url }),
-    ...(ca === undefined ? {} : { ca: readTextFile(ca) }),
-  }));
+  return remote.map(({ host, url, address, ca }) => ({ host, url, address, ca: ca && readTextFile(ca) }));
 }
 
 function registryOptions(entry: RegistryEntry, { env, onBytes }: SourceOptions): RegistryOptions {
-  const { host, url, username, passwordFile, ca } = entry;
+  const { host, url, address, username, passwordFile, ca } = entry;
   const password = passwordFile === undefined ? env[passwordEnvOf(host)] : readSecretFile(passwordFile);
   return {
     host,
     url,
+    address,
     onBytes,
     ...(username === undefined ? {} : { username, password }),
     ca: ca === undefined ? undefined : readTextFile(ca),

@@ -14,13 +14,12 @@ export async function runAgent(config: AgentConfig, io: Io): Promise<void> {
   const logger = createDaemonLogger(io, config.log.level);
   const agent = await openAgent({ ...agentOptions(config, io), logger });
   const ended = untilStopped(io, agent.stopped); // before anybody is told that it runs, and may stop it
-  const { peerPort } = agent.status();
-  logger.info(
-    { event: 'ready', peerId: agent.peerId, peerPort, controlPort: agent.controlPort, proxyPort: agent.proxyPort },
-    'agent ready',
-  );
+  const { peerPort, proxy: proxyStatus } = agent.status();
+  const ports = { peerPort, controlPort: agent.controlPort, proxyPort: agent.proxyPort };
+  const certFile = proxyStatus?.certFile;
+  logger.info({ event: 'ready', peerId: agent.peerId, ...ports, proxyCertFile: certFile }, 'agent ready');
   const control = agent.controlPort === undefined ? 'no control API' : `control API on port ${agent.controlPort}`;
-  const proxy = agent.proxyPort === undefined ? '' : `, proxy on port ${agent.proxyPort}`;
+  const proxy = agent.proxyPort === undefined ? '' : `, proxy on port ${agent.proxyPort} (its CA: ${certFile})`;
   io.stderr(
     `shoal agent ${config.name} ready: peers on port ${peerPort}, ${control}${proxy}, tracker ${config.tracker.url}\n`,
   );
@@ -58,10 +57,14 @@ function tokenOf({ token, tokenFile }: AgentConfig['tracker']): string {
   return token ?? readSecretFile(tokenFile ?? '');
 }
 
-function proxyOf({ proxy: { enabled: _enabled, ...proxy }, registries }: AgentConfig): AgentOptions['proxy'] {
-  const { trustRightsFor, staleTagsFor, ...place } = proxy;
-  const lenience = { trustRightsForMs: trustRightsFor, staleTagsForMs: staleTagsFor };
-  return { ...place, ...lenience, registries: remoteRegistries(registries) };
+function proxyOf({ proxy, registries }: AgentConfig): AgentOptions['proxy'] {
+  const { enabled: _enabled, tls, trustRightsFor, staleTagsFor, ...rest } = proxy;
+  return {
+    ...rest,
+    ...{ trustRightsForMs: trustRightsFor, staleTagsForMs: staleTagsFor },
+    tls: tls.port === undefined ? undefined : { host: tls.host, port: tls.port },
+    registries: remoteRegistries(registries),
+  };
 }
 
 function bandwidthOf({ bandwidth: { link, measure } }: AgentConfig): NonNullable<AgentOptions['bandwidth']> {

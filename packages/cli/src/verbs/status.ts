@@ -41,7 +41,11 @@ function proxyFacts({ proxy }: AgentStatus): [string, string][] {
   if (proxy === undefined) return [];
   const { cache, swarm, registry } = proxy.sentBytes;
   const sent = [`cache ${formatBytes(cache)}`, `swarm ${formatBytes(swarm)}`, `registry ${formatBytes(registry)}`];
-  return [['proxy', `port ${proxy.port}, sent from ${sent.join(', ')}`]];
+  const standIn = proxy.tlsPort === undefined ? '' : `, TLS on port ${proxy.tlsPort}`;
+  return [
+    ['proxy', `port ${proxy.port}${standIn}, sent from ${sent.join(', ')}`],
+    ['proxy CA', proxy.certFile],
+  ];
 }
 
 function describeAgent(status: AgentStatus): string {
