@@ -28,7 +28,7 @@ export function hostsTomlWith(
   const others = tomlIn(old.replace(OURS, ''), path);
   const next = OURS.test(old) ? old.replace(OURS, () => block) : inserted(old, block);
   if (isAskedFirst(proxyUrl, tomlIn(next, path), others)) return next;
-  const lines = block.split('\n').slice(1, 3).join(' / ');
+  const lines = block.split(/\n */).slice(1, 3).join(' / ');
   throw setupConflict(path, `no safe place was found in it; put this before its first host by hand: ${lines}`);
 }
 
