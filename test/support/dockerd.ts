@@ -25,17 +25,30 @@ export interface Dockerd {
   kill(): Promise<void>;
 }
 
+export interface DockerdOptions {
+  /** Text of its daemon.json. */
+  config?: string;
+  /** Of the daemon, such as HTTPS_PROXY. */
+  env?: NodeJS.ProcessEnv;
+  /** PEM of the authority to trust, by registry, as in `/etc/docker/certs.d`. */
+  authorities?: Record<string, string>;
+  /** Names that lead to 127.0.0.1. */
+  loopbackNames?: string[];
+}
+
 const KILL_WAIT_MS = 10_000;
 
 /** Resolves when the engine answers. It picks overlay2 where that works, else vfs. */
-export async function startDockerd(): Promise<Dockerd> {
+export async function startDockerd(options: DockerdOptions = {}): Promise<Dockerd> {
   const folder = await tempDir('dockerd');
   const socket = join(folder, 'docker.sock');
   const address = `unix://${socket}`;
   await mkdir(join(folder, 'cli'));
-  await writeFile(join(folder, 'daemon.json'), '{}');
+  await writeFile(join(folder, 'daemon.json'), options.config ?? '{}');
   cleanUpAfter(() => removeLeftovers(folder));
-  const service = startService(findProgram('dockerd') ?? 'dockerd', daemonArguments(folder, address));
+  const command = [findProgram('dockerd') ?? 'dockerd', ...daemonArguments(folder, address)];
+  const [program = '', ...rest] = await withOwnEtc(folder, options, command);
+  const service = startService(program, rest, { env: options.env });
   const stop = async () => {
     await service.stop();
     await removeLeftovers(folder);
@@ -44,6 +57,29 @@ export async function startDockerd(): Promise<Dockerd> {
   const env = { ...process.env, DOCKER_CONFIG: join(folder, 'cli'), DOCKER_HOST: address, DOCKER_CONTEXT: '' };
   const docker = (...args: string[]) => run('docker', ['-H', address, ...args], { env });
   return { socket, address, pid: service.pid, docker, stop, kill: service.kill };
+}
+
+/**
+ * dockerd reads certificates and host names from fixed places: in a mount namespace of its own these are other files
+ * than the machine's.
+ */
+async function withOwnEtc(
+  folder: string,
+  { authorities, loopbackNames }: DockerdOptions,
+  command: string[],
+): Promise<string[]> {
+  if (authorities === undefined && loopbackNames === undefined) return command;
+  const [docker, hosts] = [join(folder, 'etc-docker'), join(folder, 'hosts')];
+  await mkdir('/etc/docker', { recursive: true });
+  for (const [registry, pem] of Object.entries(authorities ?? {})) {
+    await mkdir(join(docker, 'certs.d', registry), { recursive: true });
+    await writeFile(join(docker, 'certs.d', registry, 'ca.crt'), pem);
+  }
+  await mkdir(docker, { recursive: true });
+  const lines = (loopbackNames ?? []).map((name) => `127.0.0.1 ${name}\n`);
+  await writeFile(hosts, `${await readFile('/etc/hosts', 'utf8')}\n${lines.join('')}`);
+  const script = 'mount --bind "$1" /etc/docker && mount --bind "$2" /etc/hosts && shift 2 && exec "$@"';
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', docker, hosts, ...command];
 }
 
 function daemonArguments(folder: string, address: string): string[] {

@@ -5,22 +5,29 @@ import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../cli.testkit.ts';
 import { applyPlan, compare, type Keeping, undo } from './apply.ts';
 import { openHostFiles } from './host-files.ts';
-import type { Plan } from './plan.ts';
+import { type Plan, PROGRAMS, type Program } from './plan.ts';
 
 const DO = { force: false, dryRun: false };
 
 function host() {
   const root = temporaryFolder();
-  const keeping: Keeping = { files: openHostFiles(root), folder: '/var/shoal/setup/docker' };
+  const keeping: Keeping = { files: openHostFiles(root), folder: '/var/shoal/setup' };
   const at = (path: string) => join(root, path);
-  const setup = (files: Record<string, string>) => {
+  const setup = (files: Record<string, string>, program: Program = 'docker') => {
     const planned = Object.entries(files).map(([path, content]) => ({ path, content }));
-    const plan: Plan = { program: 'docker', files: planned, notes: [] };
+    const plan: Plan = { program, files: planned, notes: [] };
     const changes = compare(plan, keeping.files);
     applyPlan(plan, changes, keeping);
     return changes.map(({ change }) => change);
   };
-  return { root, at, keeping, setup, undo: (how = DO) => undo('docker', keeping, how).map(({ result }) => result) };
+  return {
+    root,
+    at,
+    keeping,
+    setup,
+    undo: (how = DO, programs: readonly Program[] = PROGRAMS) =>
+      undo(programs, keeping, how).map(({ result }) => result),
+  };
 }
 
 /** Everything below a folder with its mode, files with their bytes. */
@@ -105,11 +112,21 @@ describe('a setup and its undo', () => {
     expect(fs.readdirSync(at('/etc/x'))).toEqual(['theirs']);
   });
 
+  it('of one program leave the files of another, and the folders they share', () => {
+    const { root, at, setup, undo: back } = host();
+    setup({ '/etc/x/a': 'ours' });
+    setup({ '/etc/x/b': 'ours' }, 'podman');
+    expect(back(DO, ['docker'])).toEqual(['removed']);
+    expect(fs.readdirSync(at('/etc/x'))).toEqual(['b']);
+    expect(back(DO, ['podman'])).toEqual(['removed']);
+    expect(fs.readdirSync(root)).toEqual([]);
+  });
+
   it('refuse a damaged copy', () => {
     const { at, setup, undo: back } = host();
     put(at('/etc/a'), 'old');
     setup({ '/etc/a': 'ours' });
-    put(at('/var/shoal/setup/docker/1.old'), 'damaged');
+    put(at('/var/shoal/setup/1.old'), 'damaged');
     expect(() => back()).toThrow(/1\.old, the copy of \/etc\/a, is damaged/);
   });
 });

@@ -4,14 +4,14 @@
  */
 import { digestOf } from '@shoal/oci';
 import { CliError } from '../errors.ts';
-import { type Manifest, undoOf, withWriting } from './backup.ts';
+import { type KeptFile, type Manifest, undoOf, withWriting } from './backup.ts';
 import type { HostFiles } from './host-files.ts';
 import type { Plan, Program } from './plan.ts';
 
-/** Where the copies of a program's files lie. */
+/** Where the copies of old files lie. */
 export interface Keeping {
   files: HostFiles;
-  /** `<dataDir>/setup/<program>`. */
+  /** `<dataDir>/setup`. */
   folder: string;
 }
 
@@ -44,12 +44,12 @@ export function compare({ files: planned }: Plan, files: HostFiles): AppliedFile
   });
 }
 
-export function readManifest(program: Program, { files, folder }: Keeping): Manifest {
+export function readManifest({ files, folder }: Keeping): Manifest {
   const path = `${folder}/${MANIFEST}`;
   const text = files.text(path);
-  if (text === undefined) return { version: 1, program, files: [], folders: [] };
+  if (text === undefined) return { version: 1, files: [], folders: [] };
   const manifest = parsed(text);
-  if (manifest?.version === 1 && manifest.program === program) return manifest;
+  if (manifest?.version === 1) return manifest;
   throw new CliError(
     'BAD_HOST_FILE',
     `${path} is not one that this version of shoal reads; the copies beside it are whole.`,
@@ -69,16 +69,12 @@ export function applyPlan({ program }: Plan, changes: readonly AppliedFile[], ke
   const { files, folder } = keeping;
   const todo = changes.filter(({ change }) => change !== 'none');
   if (todo.length === 0) return;
-  let manifest = readManifest(program, keeping);
+  let manifest = readManifest(keeping);
   manifest = withFolders(manifest, files.missingFolders(`${folder}/${MANIFEST}`));
   for (const { path, after, afterwards } of todo) {
     const known = manifest.files.some((file) => file.path === path);
-    manifest = withWriting(manifest, {
-      path,
-      now: files.state(path),
-      wanted: digestOf(Buffer.from(after)),
-      afterwards,
-    });
+    const wanted = digestOf(Buffer.from(after));
+    manifest = withWriting(manifest, { program, path, now: files.state(path), wanted, afterwards });
     manifest = withFolders(manifest, files.missingFolders(path));
     const copy = manifest.files.find((file) => file.path === path)?.old?.copy;
     const bytes = files.bytes(path);
@@ -94,43 +90,46 @@ function withFolders(manifest: Manifest, made: readonly string[]): Manifest {
 
 /** With `dryRun` only tells what it would do. */
 export function undo(
-  program: Program,
+  programs: readonly Program[],
   keeping: Keeping,
   { force, dryRun }: { force: boolean; dryRun: boolean },
 ): UndoneFile[] {
-  const { files, folder } = keeping;
-  const manifest = readManifest(program, keeping);
-  const undone = manifest.files.toReversed().map((file): UndoneFile => {
-    const { path, old, afterwards } = file;
+  const { files } = keeping;
+  const manifest = readManifest(keeping);
+  const asked = manifest.files.filter(({ program }) => programs.includes(program));
+  const undone = asked.toReversed().map((file): UndoneFile => {
+    const { path, afterwards } = file;
     const what = undoOf(file, files.state(path), force);
     if (what === 'remove' && !dryRun) files.remove(path);
-    if (what === 'restore' && !dryRun && old !== undefined) {
-      const bytes = files.bytes(`${folder}/${old.copy}`);
-      if (bytes === undefined || digestOf(bytes) !== old.digest)
-        throw new CliError(
-          'BAD_HOST_FILE',
-          `${folder}/${old.copy}, the copy of ${path}, is damaged; mend ${path} by hand.`,
-        );
-      files.write(path, bytes, old);
-    }
+    if (what === 'restore' && !dryRun) restore(file, keeping);
     return { path, result: RESULTS[what], afterwards: what === 'nothing' ? undefined : afterwards };
   });
-  const refused = undone.filter(({ result }) => result === 'refused').map(({ path }) => path);
-  if (!dryRun) forget(manifest, refused, keeping);
+  const done = undone.filter(({ result }) => result !== 'refused').map(({ path }) => path);
+  if (!dryRun && done.length > 0) forget(manifest, done, keeping);
   return undone;
 }
 
 const RESULTS = { restore: 'restored', remove: 'removed', nothing: 'as it was', refuse: 'refused' } as const;
 
-/** All but what could not be undone; with the last the folders go, unless somebody put something in. */
-function forget(manifest: Manifest, refused: readonly string[], keeping: Keeping): void {
+function restore({ path, old }: KeptFile, { files, folder }: Keeping): void {
+  const bytes = old && files.bytes(`${folder}/${old.copy}`);
+  if (bytes === undefined || digestOf(bytes) !== old?.digest) {
+    const copy = `${folder}/${old?.copy}`;
+    throw new CliError('BAD_HOST_FILE', `${copy}, the copy of ${path}, is damaged; mend ${path} by hand.`);
+  }
+  files.write(path, bytes, old);
+}
+
+/** What is done; with the last file the manifest goes, and each folder that was made, unless something else is in it. */
+function forget(manifest: Manifest, done: readonly string[], keeping: Keeping): void {
   const { files, folder } = keeping;
-  const left = manifest.files.filter(({ path }) => refused.includes(path));
+  const left = manifest.files.filter(({ path }) => !done.includes(path));
   if (left.length > 0) writeManifest({ ...manifest, files: left }, keeping);
   else files.remove(`${folder}/${MANIFEST}`);
   for (const { path, old } of manifest.files)
-    if (old !== undefined && !refused.includes(path)) files.remove(`${folder}/${old.copy}`);
-  for (const made of manifest.folders.toReversed()) files.removeFolderIfEmpty(made);
+    if (old !== undefined && done.includes(path)) files.remove(`${folder}/${old.copy}`);
+  const innerFirst = manifest.folders.toSorted((a, b) => b.length - a.length);
+  for (const made of innerFirst) files.removeFolderIfEmpty(made);
 }
 
 function writeManifest(manifest: Manifest, { files, folder }: Keeping): void {

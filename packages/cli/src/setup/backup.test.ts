@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type FileState, type KeptFile, type Manifest, undoOf, withWriting } from './backup.ts';
 
-const none: Manifest = { version: 1, program: 'docker', files: [], folders: [] };
+const none: Manifest = { version: 1, files: [], folders: [] };
 const state = (digest: string): FileState => ({ digest, mode: 0o640, uid: 1, gid: 2 });
 /** A file after writings: what was there each time, and what was written. */
 const after = (...writings: [now: string | undefined, wanted: string][]): KeptFile => {
   const manifest = writings.reduce(
-    (at, [now, wanted]) => withWriting(at, { path: '/f', now: now === undefined ? undefined : state(now), wanted }),
+    (at, [now, wanted]) =>
+      withWriting(at, { program: 'docker', path: '/f', now: now === undefined ? undefined : state(now), wanted }),
     none,
   );
   expect(manifest.files).toHaveLength(1);
@@ -77,14 +78,16 @@ describe('an undo', () => {
 });
 
 it('the first copy is never replaced, and no two files have one name', () => {
-  const first = withWriting(none, { path: '/a', now: state('1'), wanted: 'x' });
-  const both = withWriting(first, { path: '/b', now: state('2'), wanted: 'x' });
-  const again = withWriting(both, { path: '/a', now: state('x'), wanted: 'y' });
+  const first = withWriting(none, { program: 'docker', path: '/a', now: state('1'), wanted: 'x' });
+  const both = withWriting(first, { program: 'docker', path: '/b', now: state('2'), wanted: 'x' });
+  const again = withWriting(both, { program: 'docker', path: '/a', now: state('x'), wanted: 'y' });
   expect(again.files.map(({ old }) => old)).toEqual([
     { ...state('1'), copy: '1.old' },
     { ...state('2'), copy: '2.old' },
   ]);
   const left = { ...again, files: again.files.slice(1) };
-  const names = withWriting(left, { path: '/c', now: state('3'), wanted: 'x' }).files.map(({ old }) => old?.copy);
+  const names = withWriting(left, { program: 'docker', path: '/c', now: state('3'), wanted: 'x' }).files.map(
+    ({ old }) => old?.copy,
+  );
   expect(names).toEqual(['2.old', '1.old']);
 });

@@ -4,16 +4,16 @@
  */
 import type { Program } from './plan.ts';
 
-/** `manifest.json` in `<dataDir>/setup/<program>`. */
+/** `manifest.json` in `<dataDir>/setup`: one for all programs, as they may share folders. */
 export interface Manifest {
   version: 1;
-  program: Program;
   files: KeptFile[];
-  /** Folders that the setup made; outer ones first. */
+  /** Folders that setups made. */
   folders: string[];
 }
 
 export interface KeptFile {
+  program: Program;
   path: string;
   /** Before the first setup; undefined when the file was not there. */
   old: KeptOld | undefined;
@@ -36,6 +36,7 @@ export interface FileState {
 export type KeptOld = FileState & { copy: string };
 
 export interface Writing {
+  program: Program;
   path: string;
   /** What is there; undefined for nothing. */
   now: FileState | undefined;
@@ -45,11 +46,14 @@ export interface Writing {
 }
 
 /** With the file in it as it will be after the writing. A first copy is never replaced. */
-export function withWriting(manifest: Manifest, { path, now, wanted, afterwards }: Writing): Manifest {
+export function withWriting(manifest: Manifest, { program, path, now, wanted, afterwards }: Writing): Manifest {
   const known = manifest.files.find((file) => file.path === path);
   if (known === undefined) {
     const old = now && { ...now, copy: copyName(manifest.files.map((file) => file.old?.copy)) };
-    return { ...manifest, files: [...manifest.files, { path, old, written: wanted, isEdited: false, afterwards }] };
+    return {
+      ...manifest,
+      files: [...manifest.files, { program, path, old, written: wanted, isEdited: false, afterwards }],
+    };
   }
   const isEdited = known.isEdited || !(isWritten(known, now) || isOld(known, now));
   const file = { ...known, written: wanted, isEdited, afterwards };

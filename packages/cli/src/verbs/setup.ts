@@ -71,7 +71,7 @@ async function runSetup(program: Program | undefined, flags: Flags, io: Io): Pro
 }
 
 async function runApply(program: Program, flags: Flags, io: Io): Promise<void> {
-  const keeping = keepingOf(program, flags, io);
+  const keeping = keepingOf(flags, io);
   const plan = await planOf(program, { flags, io, keeping });
   const files = compare(plan, keeping.files);
   if (!flags.dryRun) applyPlan(plan, files, keeping);
@@ -92,7 +92,7 @@ async function runApply(program: Program, flags: Flags, io: Io): Promise<void> {
 }
 
 function runUndo(programs: readonly Program[], flags: Flags, io: Io): void {
-  const undone: UndoneFile[] = programs.flatMap((program) => undo(program, keepingOf(program, flags, io), flags));
+  const undone: UndoneFile[] = undo(programs, keepingOf(flags, io), flags);
   const refused = undone.filter(({ result }) => result === 'refused');
   if (refused.length > 0) io.setExitCode(EXIT.failed);
   const next = commandsAfter(undone.filter(({ result }) => result === 'restored' || result === 'removed'));
@@ -108,9 +108,9 @@ function runUndo(programs: readonly Program[], flags: Flags, io: Io): void {
   for (const command of next) io.stderr(`now: ${command}\n`);
 }
 
-function keepingOf(program: Program, flags: Flags, io: Io): Keeping {
+function keepingOf(flags: Flags, io: Io): Keeping {
   const { dataDir } = readPlace(flags, io);
-  return { files: openHostFiles(resolve(io.cwd, flags.root ?? '/')), folder: `${dataDir}/setup/${program}` };
+  return { files: openHostFiles(resolve(io.cwd, flags.root ?? '/')), folder: `${dataDir}/setup` };
 }
 
 interface PlanParts {
@@ -122,7 +122,7 @@ interface PlanParts {
 async function planOf(program: Program, { flags, io, keeping }: PlanParts): Promise<Plan> {
   const settings = readSettings(flags, io);
   const { files } = keeping;
-  const made = readManifest(program, keeping).files.filter(({ old }) => old === undefined);
+  const made = readManifest(keeping).files.filter(({ old }) => old === undefined);
   const host: HostView = {
     read: files.text,
     list: files.list,
