@@ -56,7 +56,7 @@ describe('a setup and its undo', () => {
     const text = fc.string();
     fc.assert(
       fc.property(
-        fc.dictionary(path, fc.tuple(text, fc.constantFrom(0o644, 0o600, 0o640))),
+        fc.dictionary(path, fc.tuple(text, fc.constantFrom(0o644, 0o600, 0o666))),
         fc.array(fc.dictionary(path, text), { minLength: 1, maxLength: 3 }),
         (before, setups) => {
           const { root, at, setup, ...it } = host();

@@ -21,6 +21,11 @@ describe('daemon.json', () => {
     );
   });
 
+  it.each([' ', '    ', '\t'])('is indented as before, by %j', (indent) => {
+    const next = JSON.parse(withAll('{"a":1}'));
+    expect(withAll(JSON.stringify({ a: 1 }, undefined, indent))).toBe(JSON.stringify(next, undefined, indent));
+  });
+
   it('asks our mirror first and keeps the others', () => {
     const next = JSON.parse(withAll('{"registry-mirrors":["https://m.example"]}'));
     expect(next['registry-mirrors']).toEqual([URL_7620, 'https://m.example']);

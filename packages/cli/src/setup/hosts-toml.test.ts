@@ -53,6 +53,12 @@ describe('hosts.toml', () => {
     expect(withUs(old, 'http://127.0.0.1:7999')).toBe(old.replace('7620', '7999'));
   });
 
+  it('does not move to another port where somebody put a host before us', () => {
+    const old = `[host."https://m.example"]\n${withUs(undefined).split('\n\n')[1]}`;
+    expect(withUs(old)).toBe(old);
+    expect(() => withUs(old, 'http://127.0.0.1:7999')).toThrow(/no safe place/);
+  });
+
   it('keeps line ends', () => {
     const next = withUs('server = "https://x"\r\n\r\n[host."https://m"]\r\n');
     expect(next.replaceAll('\r\n', '')).not.toContain('\n');

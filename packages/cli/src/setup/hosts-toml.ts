@@ -34,13 +34,8 @@ export function hostsTomlWith(
 
 /** And all else means what it meant. */
 function isAskedFirst(proxyUrl: string, next: Toml, others: Toml): boolean {
-  const [[first, settings] = [], ...following] = Object.entries(tableAt(next, 'host'));
-  return (
-    first === proxyUrl &&
-    isSame(settings, { capabilities: ['pull', 'resolve'] }) &&
-    isSame(following, Object.entries(tableAt(others, 'host'))) &&
-    isSame({ ...next, host: undefined }, { ...others, host: undefined })
-  );
+  const host = { [proxyUrl]: { capabilities: ['pull', 'resolve'] }, ...tableAt(others, 'host') };
+  return Object.keys(tableAt(next, 'host'))[0] === proxyUrl && isSame(next, { ...others, host });
 }
 
 /** Parsed tables have no prototype, literals have one. */

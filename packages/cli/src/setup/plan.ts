@@ -33,9 +33,11 @@ export interface SetupSettings {
   hosts: readonly string[];
   /** Where programs of this host reach the proxy: `127.0.0.1:7620`. */
   place: string;
+  /** Whether the proxy knows what a request without a registry in it is for. */
+  hasDefault: boolean;
 }
 
-export function urlOf({ place }: SetupSettings): string {
+export function urlOf({ place }: Pick<SetupSettings, 'place'>): string {
   return `http://${place}`;
 }
 

@@ -32,7 +32,7 @@ const ENGINE_WAIT_MS = 5000;
 
 /** Throws ConfigError, CliError WRONG_USAGE. */
 export function readSettings(flags: SettingFlags, io: Io): SetupSettings {
-  const value = peek(flags, io, ['proxy.enabled', 'proxy.host', 'proxy.port', 'registries']);
+  const value = peek(flags, io, ['proxy.enabled', 'proxy.host', 'proxy.port', 'proxy.default', 'registries']);
   const hosts = parseRegistryHosts(
     flags.registries?.split(',').map((name) => name.trim()) ?? remoteHosts(value('registries')),
   );
@@ -45,7 +45,8 @@ export function readSettings(flags: SettingFlags, io: Io): SetupSettings {
     throw new CliError('WRONG_USAGE', 'this agent has no proxy: say proxy: true in agent.yaml and restart it.');
   const port = Number(value('proxy.port'));
   if (port === 0) throw new CliError('WRONG_USAGE', 'proxy.port is 0, another one at each start; give it a number.');
-  return { hosts, place: `${dialledHost(String(value('proxy.host')))}:${port}` };
+  const hasDefault = value('proxy.default') !== undefined || hosts.length === 1;
+  return { hosts, hasDefault, place: `${dialledHost(String(value('proxy.host')))}:${port}` };
 }
 
 /** Of the agent on this host. */
