@@ -23,6 +23,7 @@ export const TEST_PROGRAMS = [
   { command: 'containerd', package: 'containerd' },
   { command: 'docker-registry', package: 'docker-registry' },
   { command: 'skopeo', package: 'skopeo' },
+  { command: 'podman', package: 'podman' },
   { command: 'aria2c', package: 'aria2' },
   { command: 'transmission-cli', package: 'transmission-cli' },
   // Runs alone in an image: must not need a loader.

@@ -1,4 +1,4 @@
-/** The registry proxy and the programs that pull through it: skopeo, dockerd, containerd, each with its own way to find it. */
+/** The registry proxy and the programs that pull through it: skopeo, dockerd, podman, containerd, each with its own way to find it. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -6,17 +6,29 @@ import { NOWHERE } from '../../packages/agent/src/agent.testkit.ts';
 import { type Agent, startAgent } from '../../packages/agent/src/agent.ts';
 import { silent } from '../../packages/agent/src/swarm/host.testkit.ts';
 import { cleanUpAfter, tempDir } from '../support/cleanup.ts';
+import { startContainerd } from '../support/containerd.ts';
 import { type Dockerd, startDockerd } from '../support/dockerd.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
-import { run, startService } from '../support/process.ts';
+import { startPodman } from '../support/podman.ts';
+import { run } from '../support/process.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
-import { findProgram, requireTools } from '../support/tools.ts';
+import { requireTools } from '../support/tools.ts';
 
 const SMALL = 300 * 1024;
 /** Nobody answers to it: what comes under this name came through the proxy. */
 const HARBOR = 'harbor.example.com';
 
-requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'containerd', 'ctr', 'static-busybox'])(
+requireTools([
+  'root',
+  'docker-registry',
+  'skopeo',
+  'dockerd',
+  'docker',
+  'containerd',
+  'ctr',
+  'podman',
+  'static-busybox',
+])(
   'pulling through the proxy',
   () => {
     let registry: TestRegistry;
@@ -69,25 +81,38 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'contain
       await dockerd.stop();
     });
 
+    it.each([['team/app:1'], [`${HARBOR}/team/app:1`]])('podman pulls localhost/%s', async (name) => {
+      const podman = await startPodman();
+      await podman(['pull', '--quiet', '--tls-verify=false', `${place}/${name}`]);
+      const id = await podman(['image', 'inspect', '--format', '{{.Id}}', `${place}/${name}`]);
+      expect(`sha256:${id.trim()}`).toBe(image.config.digest);
+    });
+
+    it('podman finds it as a mirror in registries.conf, under the name of the registry', async () => {
+      const conf = join(await tempDir('conf'), 'registries.conf');
+      const mirror = `[[registry.mirror]]\nlocation = "${place}/${HARBOR}"\ninsecure = true\n`;
+      await writeFile(conf, `[[registry]]\nprefix = "${HARBOR}"\nlocation = "${HARBOR}"\n${mirror}`);
+      const podman = await startPodman({ env: { CONTAINERS_REGISTRIES_CONF: conf } });
+      const sent = agent.status().proxy?.sentBytes.registry ?? 0;
+      await podman(['pull', '--quiet', `${HARBOR}/team/app:1`]);
+      const format = '{{.Id}} {{.Digest}} {{.RepoTags}}';
+      expect((await podman(['image', 'inspect', '--format', format, `${HARBOR}/team/app:1`])).trim()).toBe(
+        `${image.config.digest.slice(7)} ${image.manifest.digest} [${HARBOR}/team/app:1]`,
+      );
+      expect(agent.status().proxy?.sentBytes.registry).toBeGreaterThan(sent + 2 * SMALL);
+    });
+
     it('containerd finds it by hosts.toml', async () => {
       const folder = await tempDir('containerd');
       const hosts = join(folder, 'certs.d', HARBOR);
       await mkdir(hosts, { recursive: true });
       const mirror = `[host."http://${place}"]\n  capabilities = ["pull", "resolve"]\n`;
       await writeFile(join(hosts, 'hosts.toml'), `server = "https://${HARBOR}"\n${mirror}`);
-      const socket = join(folder, 'containerd.sock');
-      const ctr = (...args: string[]) => run('ctr', ['--address', socket, ...args]);
-      const config = join(folder, 'config.toml');
-      await writeFile(
-        config,
-        `version = 2\nroot = "${join(folder, 'root')}"\nstate = "${join(folder, 'state')}"\n[grpc]\n  address = "${socket}"\n`,
-      );
-      const service = startService(findProgram('containerd') ?? 'containerd', ['--config', config]);
-      await service.line(/containerd successfully booted/);
+      const { ctr, stop } = await startContainerd();
       const name = `${HARBOR}/team/app:1`;
       await ctr('images', 'pull', '--snapshotter', 'native', '--hosts-dir', join(folder, 'certs.d'), name);
       expect(await ctr('images', 'list', `name==${name}`)).toContain(image.manifest.digest);
-      await service.stop();
+      await stop();
     });
   },
   180_000,

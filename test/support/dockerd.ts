@@ -26,6 +26,8 @@ export interface Dockerd {
 }
 
 export interface DockerdOptions {
+  /** Text of its daemon.json. */
+  config?: string;
   /** Of the daemon, such as HTTPS_PROXY. */
   env?: NodeJS.ProcessEnv;
   /** PEM of the authority to trust, by registry, as in `/etc/docker/certs.d`. */
@@ -42,7 +44,7 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   const socket = join(folder, 'docker.sock');
   const address = `unix://${socket}`;
   await mkdir(join(folder, 'cli'));
-  await writeFile(join(folder, 'daemon.json'), '{}');
+  await writeFile(join(folder, 'daemon.json'), options.config ?? '{}');
   cleanUpAfter(() => removeLeftovers(folder));
   const command = [findProgram('dockerd') ?? 'dockerd', ...daemonArguments(folder, address)];
   const [program = '', ...rest] = await withOwnEtc(folder, options, command);

@@ -14,6 +14,7 @@ import { jobsCommand } from './verbs/jobs.ts';
 import { policyCommand } from './verbs/policy.ts';
 import { prewarmCommand } from './verbs/prewarm.ts';
 import { pullCommand } from './verbs/pull.ts';
+import { setupCommand } from './verbs/setup.ts';
 import { simulateCommand } from './verbs/simulate.ts';
 import { statusCommand } from './verbs/status.ts';
 import { tokenCommand } from './verbs/token.ts';
@@ -34,6 +35,7 @@ const VERBS = [
   statusCommand,
   tokenCommand,
   torrentCommand,
+  setupCommand,
   simulateCommand,
   policyCommand,
   configCommand,

@@ -73,13 +73,13 @@ export function loadConfig<T>(spec: ConfigFile<T>, sources: ConfigSources, readF
   return { config: parsed.data, file: file?.path, entries: entriesOf(spec, layers) };
 }
 
-/** Values of single keys for a command that needs no more: faults elsewhere do not matter to it. */
+/** Values of single keys, or lists, for a command that needs no more: faults elsewhere do not matter to it. */
 export function peekConfig<T>(spec: ConfigFile<T>, sources: ConfigSources, paths: readonly string[]) {
   const context = readLayers(spec, sources);
   const broken = context.file?.yaml.faults ?? [];
   if (broken.length > 0) throw new ConfigError(broken, false);
   const issues = spec.schema.safeParse(context.layers.raw).error?.issues ?? [];
-  const faults = faultsOf(issues, context).filter(({ key }) => paths.includes(key));
+  const faults = faultsOf(issues, context).filter(({ key }) => paths.includes(key.replace(/\[.*/, '')));
   if (faults.length > 0) throw new ConfigError(inOrder(faults), false);
   const entries = entriesOf(spec, context.layers);
   return (path: string): unknown => entries.find(({ key }) => key.path === path)?.value;

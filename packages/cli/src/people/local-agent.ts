@@ -41,7 +41,7 @@ export async function askLocalAgent(flags: LocalAgentFlags, io: Io): Promise<Loc
   if (value('control.enabled') === false)
     throw new CliError('AGENT_UNREACHABLE', 'this agent has no control API; agent.yaml says control: false.');
   const token = tokenOf(String(value('dataDir')));
-  const url = `http://${dialled(String(value('control.host')))}:${value('control.port')}/v1/status`;
+  const url = `http://${dialledHost(String(value('control.host')))}:${value('control.port')}/v1/status`;
   const caFile = value('tracker.ca');
   return { status: await getStatus(url, token), caFile: caFile === undefined ? undefined : String(caFile) };
 }
@@ -72,7 +72,7 @@ async function getStatus(url: string, token: string): Promise<AgentStatus> {
 }
 
 /** An address to listen on is not always one to dial. */
-function dialled(host: string): string {
+export function dialledHost(host: string): string {
   if (host === '0.0.0.0' || host === '') return '127.0.0.1';
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;
