@@ -52,9 +52,10 @@ requireTools(['root', 'docker-registry', 'skopeo', 'podman', 'dockerd', 'docker'
 
     /** What the registry sent through the proxy while it ran. */
     async function sentDuring(work: () => Promise<unknown>): Promise<number> {
-      const before = agent.status().proxy?.sentBytes.registry ?? 0;
+      const sent = () => Object.values(agent.status().proxy?.sentBytes ?? {}).reduce((sum, bytes) => sum + bytes, 0);
+      const before = sent();
       await work();
-      return (agent.status().proxy?.sentBytes.registry ?? 0) - before;
+      return sent() - before;
     }
 
     it('every file is back byte for byte after an undo', async () => {

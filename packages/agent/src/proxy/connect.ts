@@ -8,6 +8,7 @@ import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Authority } from './authority.ts';
 import { bareHost, type Place, placeOf, registryAt } from './place.ts';
+import { HUB } from './route.ts';
 import { createTunnels, type TunnelOptions } from './tunnel.ts';
 
 export interface ConnectParts {
@@ -62,8 +63,9 @@ export function createConnectDoor(parts: ConnectParts): ConnectDoor {
       const place = isInside ? undefined : placeOf(request.url ?? '');
       if (place === undefined) return refuse(client, 400, 'CONNECT wants host:port');
       const registry = registryAt(place, hosts, 443);
-      if (registry !== undefined) return decrypt(client, registry, place.host);
-      if (tunnelOthers) return tunnel(client, place);
+      // For Docker Hub engines take no authority from certs.d: it is reached through its mirror.
+      if (registry !== undefined && registry !== HUB) return decrypt(client, registry, place.host);
+      if (tunnelOthers || registry === HUB) return tunnel(client, place);
       const remedy = 'add it to registries in agent.yaml, or set proxy.tunnelOthers to true there';
       refuse(client, 403, `${place.host}:${place.port} is no registry of this proxy: ${remedy}`);
     },

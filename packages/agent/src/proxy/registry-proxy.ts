@@ -102,11 +102,11 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       await forward(exchange);
     } catch (error) {
       if (!isAway({ error }) || response.headersSent) throw error;
-      response.writeHead(200, { 'docker-distribution-api-version': 'registry/2.0', [SOURCE]: 'cache' }).end('{}');
+      pong(response);
     }
   };
 
-  const answer = async (route: Route, exchange: Exchange): Promise<void> => {
+  const answer = async (route: Exclude<Route, { kind: 'ping' }>, exchange: Exchange): Promise<void> => {
     const { method, headers } = exchange.request;
     if (route.kind === 'other') return answerOther(exchange);
     if (route.kind === 'manifest') {
@@ -137,6 +137,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
     const { registry: fixed, target } = entrance;
     const route = routeOf({ method: request.method ?? 'GET', target }, { ...known, fixed });
     if ('status' in route) return refuse(response, route);
+    if (route.kind === 'ping') return pong(response);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const { signal } = gone;
@@ -180,6 +181,11 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
     },
   };
+}
+
+/** There is a registry here, and it asks for no login now. */
+function pong(response: ServerResponse): void {
+  response.writeHead(200, { 'docker-distribution-api-version': 'registry/2.0', [SOURCE]: 'cache' }).end('{}');
 }
 
 function refuse(response: ServerResponse, fault: ProxyFault): void {

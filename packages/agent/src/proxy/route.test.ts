@@ -63,6 +63,11 @@ describe('bad input', () => {
     expect(get(target)).toMatchObject({ status, code });
   });
 
+  it('without a default registry there is one all the same', () => {
+    expect(get('/v2/', { hosts: KNOWN.hosts })).toEqual({ kind: 'ping' });
+    expect(get('/v2/')).toMatchObject({ kind: 'other', host: 'harbor.test' });
+  });
+
   it('without a default registry a name needs its host', () => {
     expect(get('/v2/team/app/manifests/1', { hosts: KNOWN.hosts })).toMatchObject({
       status: 404,

@@ -18,10 +18,12 @@ export interface KnownRegistries {
 export type Route =
   | { kind: 'blob'; host: string; target: string; repository: string; digest: Digest }
   | { kind: 'manifest'; host: string; target: string; repository: string; reference: string }
-  | { kind: 'other'; host: string; target: string };
+  | { kind: 'other'; host: string; target: string }
+  /** Whether there is a registry here at all: podman's first question, whichever it then wants. */
+  | { kind: 'ping' };
 
 const API = '/v2/';
-const HUB = 'docker.io';
+export const HUB = 'docker.io';
 const HUB_NAMES = new Set([HUB, 'registry-1.docker.io', 'index.docker.io']);
 const CONTENT = /^(.+)\/(manifests|blobs)\/([^/]+)$/;
 
@@ -29,6 +31,8 @@ export function routeOf(
   { method, target }: { method: string; target: string },
   known: KnownRegistries,
 ): Route | ProxyFault {
+  const isOpen = known.default === undefined && known.fixed === undefined;
+  if (isOpen && target === API && method === 'GET') return { kind: 'ping' };
   const place = placeOf(target, known);
   if ('status' in place) return place;
   const { host, path, query } = place;

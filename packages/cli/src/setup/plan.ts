@@ -33,8 +33,6 @@ export interface SetupSettings {
   hosts: readonly string[];
   /** Where programs of this host reach the proxy: `127.0.0.1:7620`. */
   place: string;
-  /** Whether the proxy knows what a request without a registry in it is for. */
-  hasDefault: boolean;
 }
 
 export function urlOf({ place }: Pick<SetupSettings, 'place'>): string {

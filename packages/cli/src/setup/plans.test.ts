@@ -9,7 +9,6 @@ import { hostWith, pathsOf } from './setup.testkit.ts';
 const settings = {
   hosts: ['docker.io', 'h.example:8443', '127.0.0.1:5000'],
   place: '127.0.0.1:7620',
-  hasDefault: true,
 };
 const DROP_IN = '/etc/systemd/system/docker.service.d/shoal.conf';
 const CA = '/etc/docker/certs.d/h.example:8443';
@@ -106,14 +105,6 @@ describe('podman', () => {
       `${FOLDER}/shoal.conf`,
     ]);
   });
-
-  it('is told when the proxy has no answer to its first question', () => {
-    expect(planPodman({ ...settings, hasDefault: false }, hostWith({})).notes).toContainEqual(
-      expect.stringContaining('proxy.default'),
-    );
-    expect(planPodman(settings, hostWith({})).notes.join()).not.toContain('proxy.default');
-  });
-
   it.each(['/etc/containers/registries.conf', `${FOLDER}/000-x.conf`])('with an entry in %s is left alone', (path) => {
     const files = { [path]: '[[registry]]\nlocation = "docker.io"\n' };
     expect(() => planPodman(settings, hostWith(files))).toThrow(`${path}: it has an entry for docker.io`);

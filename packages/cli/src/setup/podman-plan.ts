@@ -7,7 +7,7 @@ const FOLDER = '/etc/containers/registries.conf.d';
 const OURS = `${FOLDER}/shoal.conf`;
 
 /** Throws CliError BAD_HOST_FILE, SETUP_CONFLICT. */
-export function planPodman({ hosts, place, hasDefault }: SetupSettings, host: HostView): Plan {
+export function planPodman({ hosts, place }: SetupSettings, host: HostView): Plan {
   const others = [MAIN, ...filesIn(host, FOLDER, '.conf').filter((path) => path !== OURS)];
   const served = others.flatMap((path) => hostsServedBy(host.read(path) ?? '', { hosts, place }, path));
   const left = hosts.filter((one) => !served.includes(one));
@@ -15,8 +15,5 @@ export function planPodman({ hosts, place, hasDefault }: SetupSettings, host: Ho
   const notes = [
     'podman sends the account of a registry to no mirror; images that need one come from their registry, as before',
   ];
-  // Its first question, GET /v2/, names no registry.
-  if (!hasDefault)
-    notes.push('podman skips a proxy that has no proxy.default; name one of the registries in agent.yaml');
   return { program: 'podman', files, notes };
 }

@@ -45,8 +45,7 @@ export function readSettings(flags: SettingFlags, io: Io): SetupSettings {
     throw new CliError('WRONG_USAGE', 'this agent has no proxy: say proxy: true in agent.yaml and restart it.');
   const port = Number(value('proxy.port'));
   if (port === 0) throw new CliError('WRONG_USAGE', 'proxy.port is 0, another one at each start; give it a number.');
-  const hasDefault = value('proxy.default') !== undefined || hosts.length === 1;
-  return { hosts, hasDefault, place: `${dialledHost(String(value('proxy.host')))}:${port}` };
+  return { hosts, place: `${dialledHost(String(value('proxy.host')))}:${port}` };
 }
 
 /** Of the agent on this host. */
