@@ -14,7 +14,12 @@ export const run = promisify(execFile);
 
 /** @param {Place | undefined} place @param {{ command: string, args: string[], ready: string }} service */
 async function startService(place, service) {
-  const child = startChild(...inPlace(place, process.execPath, [SERVICE, JSON.stringify(service)]));
+  // Not by `ip netns exec`, which hides the control groups that an engine needs.
+  const args = [SERVICE, JSON.stringify(service)];
+  const child =
+    place === undefined
+      ? startChild(process.execPath, args)
+      : startChild('nsenter', [`--net=/var/run/netns/${place.namespace}`, process.execPath, ...args]);
   const { caught } = await child.next('ready');
   return { stop: child.stop, caught };
 }
