@@ -185,6 +185,20 @@ describe('a blob that is on its way', () => {
     expect(registry.asked.filter((line) => line.startsWith('GET'))).toEqual([`GET ${PATH}`]); // the stranger’s
   });
 
+  it('is one fetch for the ranges that containerd asks for side by side', async () => {
+    const { registry, store, swarms, proxy, ask } = await proxyTo(guarded, {}, { opens: pieces([0]) });
+    const part = 75_000;
+    const ranges = [0, 1, 2, 3].map((at) =>
+      ask(PATH, { ...ALICE, range: `bytes=${at * part}-${(at + 1) * part - 1}` }),
+    );
+    await until('all', () => proxy.running()[0]?.clients === 4);
+    for (const piece of [4, 2, 3, 1]) await fill(store, BLOB, [piece]);
+    const answers = await Promise.all(ranges);
+    expect(answers.map(({ status }) => status)).toEqual([206, 206, 206, 206]);
+    expect(Buffer.concat(answers.map(({ bytes }) => bytes)).equals(BLOB.bytes)).toBe(true);
+    expect([swarms.asked.length, registry.asked.filter((line) => line.startsWith('GET'))]).toEqual([1, []]);
+  });
+
   it('goes on from the registry, once for all, at the piece that does not come', async () => {
     const waits = { pieceMs: 20 };
     const { registry, swarms, ask, sentBytes } = await proxyTo(serveBlob, {}, { opens: pieces([0, 1, 4]), waits });
@@ -326,6 +340,16 @@ describe('a manifest', () => {
     expect((await ask(TAG)).bytes.equals(large)).toBe(true);
   });
 });
+
+it('more than two thousand bodies at a time are refused so that engines try again', async () => {
+  const { store, proxy, ask } = await proxyTo(serveBlob, {}, { opens: (place) => fill(place, BLOB, []) });
+  const waiting = Array.from({ length: 2048 }, () => ask(PATH));
+  await until('all', () => proxy.running()[0]?.clients === 2048);
+  await until('one more to be refused', async () => (await ask(PATH, {}, 'GET')).status === 503);
+  await fill(store, BLOB);
+  expect((await Promise.all(waiting)).every(({ bytes }) => bytes.length === BLOB.size)).toBe(true);
+  expect((await ask(PATH)).status).toBe(200);
+}, 60_000);
 
 describe('anything else', () => {
   it('goes to the registry with the client’s own words, and counts against the policy', async () => {

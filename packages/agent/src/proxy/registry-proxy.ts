@@ -75,6 +75,14 @@ export interface RegistryProxy {
   close(): Promise<void>;
 }
 
+/** Blobs sent at a time: each holds some 100 KB, whatever its client takes. One engine asks for three. */
+const MOST_BODIES = 2048;
+const CROWDED: ProxyFault = {
+  status: 503,
+  code: 'TOOMANYREQUESTS',
+  message: `this proxy sends ${MOST_BODIES} blobs already; try again`,
+};
+
 /** Throws AgentError PORT_IN_USE, INVALID_OPTIONS; RegistryError INVALID_OPTIONS. */
 export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts): Promise<RegistryProxy> {
   const upstreams = new Map<string, Upstream>();
@@ -106,6 +114,8 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
     }
   };
 
+  let bodies = 0;
+
   const answer = async (route: Exclude<Route, { kind: 'ping' }>, exchange: Exchange): Promise<void> => {
     const { method, headers } = exchange.request;
     if (route.kind === 'other') return answerOther(exchange);
@@ -115,6 +125,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       const isTag = !isDigest(reference);
       return answerManifest({ ...exchange, claim, rights, kept, isTag, staleTagsMs, nowMs: parts.nowMs });
     }
+    if (bodies >= MOST_BODIES) return refuse(exchange.response, CROWDED);
     const { host, repository, digest } = route;
     const asked = { ...exchange, claim: { host, repository, digest, authorization: headers.authorization }, rights };
     const here = store.get(digest);
@@ -128,7 +139,8 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       );
       if (here?.complete) parts.onSpoilt(digest);
     };
-    return answerBlob({ ...exchange, pulled, onBroken });
+    bodies++;
+    return answerBlob({ ...exchange, pulled, onBroken }).finally(() => bodies--);
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

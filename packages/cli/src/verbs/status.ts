@@ -79,6 +79,14 @@ function describeAgent(status: AgentStatus): string {
     `${heldPieces}/${pieces}`,
   ]);
   const tables = [facts, describeInForce(limits)];
+  const pulls = (status.proxy?.pulls ?? []).map((pull) => [
+    `${pull.registry}/${pull.repository}`,
+    pull.digest,
+    `${percentOf(pull.heldBytes, pull.bytes)} % of ${formatBytes(pull.bytes)}`,
+    pull.source,
+    String(pull.clients),
+  ]);
+  if (pulls.length > 0) tables.push(formatTable(['PULL', 'BLOB', 'HELD', 'FROM', 'CLIENTS'], pulls));
   if (jobs.length > 0) tables.push(formatTable(['JOB', 'IMAGE', 'STATE', 'HELD'], jobs));
   if (blobs.length > 0) tables.push(formatTable(['BLOB', 'SIZE', 'PIECES'], blobs));
   return tables.join('\n');
