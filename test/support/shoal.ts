@@ -38,6 +38,8 @@ export interface AgentSettings {
   cap?: string;
   /** Instead of a good join token. */
   token?: string;
+  /** Has a registry proxy on this port. */
+  proxy?: { port: number; registries: { host: string; url: string }[] };
 }
 
 export interface ShoalAgent {
@@ -120,7 +122,7 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
 }
 
 async function startAgent(site: ShoalSite, settings: AgentSettings, door: object): Promise<ShoalAgent> {
-  const { name, engine, cap = 'unlimited' } = settings;
+  const { name, engine, proxy, cap = 'unlimited' } = settings;
   const dataDir = await tempDir(name);
   const config = await writeConfig(dataDir, 'agent.yaml', {
     name,
@@ -129,6 +131,7 @@ async function startAgent(site: ShoalSite, settings: AgentSettings, door: object
     peer: { host: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
     control: false,
     limits: { upload: cap, download: cap },
+    ...(proxy === undefined ? {} : { proxy: { enabled: true, port: proxy.port }, registries: proxy.registries }),
     ...(engine === undefined ? { exit: 'cache' } : { exit: 'engine', engine: { address: engine } }),
   });
   const start = async (): Promise<ShoalAgent> => {

@@ -154,6 +154,15 @@ async function startControlApi(name: string, trackerUrl: string) {
       yield: null,
       measured: { business: { download: 2_000_000, upload: 0 }, own: { download: 0, upload: 0 } },
     },
+    proxy: {
+      ...{ port: 7620, certFile: '/data/proxy-ca.crt', sentBytes: { cache: 1000, swarm: 2000, registry: 0 } },
+      pulls: [
+        {
+          ...{ digest: 'sha256:ab', registry: 'harbor.test', repository: 'team/app', source: 'swarm', clients: 2 },
+          ...{ bytes: 4_000_000, heldBytes: 1_000_000 },
+        },
+      ],
+    },
     blobs: [],
     jobs: [],
   };
@@ -190,6 +199,7 @@ describe('shoal status', () => {
     expect(out).toMatch(/^link +125\.0 MB\/s \(eth0\)$/m);
     expect(out).toMatch(/^business traffic +2\.0 MB\/s in, 0\.0 kB\/s out$/m);
     expect(out).toMatch(/^pull +no limit +60\.0 MB\/s +by night$/m);
+    expect(out).toMatch(/^harbor\.test\/team\/app +sha256:ab +25 % of 4\.0 MB +swarm +2$/m);
     expect(out).toMatch(/^zone ingress +25\.0 MB\/s of 125\.0 MB\/s +racks$/m);
     expect(JSON.parse((await run(['status', '--json', ...place])).out)).toMatchObject({ name: 'web-1' });
   });
