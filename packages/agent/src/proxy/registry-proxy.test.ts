@@ -252,10 +252,17 @@ describe('a blob that no swarm brings', () => {
     expect((await ask(PATH)).bytes.equals(BLOB.bytes)).toBe(true);
   });
 
-  it('goes on from where a cut client comes back', async () => {
-    const { ask } = await proxyTo(serveBlob, {}, { away: true, waits: { jitterMs: 1 } });
-    const rest = await ask(PATH, { range: 'bytes=200000-' });
-    expect([rest.status, rest.bytes.equals(BLOB.bytes.subarray(200_000))]).toEqual([206, true]);
+  it('goes on from where a cut client comes back, and is kept as a whole', async () => {
+    const large = blobOf(1_000_000); // four pieces
+    const path = `/v2/team/app/blobs/${large.digest}`;
+    const serve: Handler = (request, response) => serveRange(request, response, large.bytes);
+    const { store, spoilt, ask } = await proxyTo(serve, {}, { away: true, waits: { jitterMs: 1 } });
+    const rest = await ask(path, { range: 'bytes=600000-' });
+    expect([rest.status, rest.bytes.equals(large.bytes.subarray(600_000))]).toEqual([206, true]);
+    await until('the whole', () => store.get(large.digest)?.complete === true);
+    await until('its hashes', () => store.get(large.digest)?.hashCount === 4);
+    const again = await ask(path);
+    expect([again.headers['shoal-source'], again.bytes.equals(large.bytes), spoilt]).toEqual(['cache', true, []]);
   });
 });
 

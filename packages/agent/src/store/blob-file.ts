@@ -236,7 +236,8 @@ export class BlobFile implements BlobFacts {
     const { mtimeMs } = await this.#file.stat();
     if (this.#checked?.mtimeMs !== mtimeMs) this.#checked = { mtimeMs, pieces: new PieceSet(this.held.length) };
     const { pieces } = this.#checked;
-    if (pieces.has(piece)) return;
+    // Read behind a gap, under the digest of the whole: there is no hash to compare it with.
+    if (pieces.has(piece) || piece >= this.hashCount) return;
     if (!(await this.#holdsOnDisk(piece)))
       throw new AgentError('STORE_FAILED', `piece ${piece} in ${this.path} is not what it was; it is fetched again`);
     pieces.add(piece);

@@ -143,7 +143,15 @@ export class OriginReader {
     if (this.#last?.piece === this.#digest.next) await this.#storeLast(this.#last);
     else if (this.#digest.next === blob.held.length) this.#checkDigest();
     else return false;
+    this.#closeGaps();
     return true;
+  }
+
+  /** What was read behind a gap has its hash now: without it a restarted agent would not believe the piece. */
+  #closeGaps(): void {
+    const { blob } = this.runner;
+    for (let piece = blob.hashCount; this.#hashes.has(piece); piece++)
+      blob.addHashes(piece, this.#hashes.get(piece) as Buffer);
   }
 
   async #storeLast(last: PieceInMemory): Promise<void> {
