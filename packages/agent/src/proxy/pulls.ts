@@ -13,6 +13,7 @@ import type { BlobStore } from '../store/blob-store.ts';
 import type { Coming, Swarms } from '../swarm/swarms.ts';
 import type { DirectReading } from './direct-reading.ts';
 import type { ProxySource } from './forward.ts';
+import { rangeOf } from './range.ts';
 import { askRegistry, type BlobRequest, mayRead } from './registry-right.ts';
 
 export interface PullsOptions {
@@ -141,7 +142,10 @@ export function createPulls(options: PullsOptions): Pulls {
     if (!isTrackerThere()) await delay(random() * waits.jitterMs, undefined, { signal: pull.abort.signal });
     const facts = { digest, size, pieceLength: pieceLengthFor(size) };
     const blob = store.get(digest) ?? (await store.open(facts).catch(() => undefined)); // a full disk holds no pull up
-    if (blob !== undefined) goDirect(digest, pull, { blob, from: 0 });
+    if (blob === undefined) return undefined;
+    const range = rangeOf(pull.asked.request.headers.range, size); // a client that was cut comes back in the middle
+    const from = typeof range === 'object' ? Math.floor(range.start / blob.pieceLength) : 0;
+    goDirect(digest, pull, { blob, from });
     return blob;
   };
 
