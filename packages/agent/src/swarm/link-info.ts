@@ -2,7 +2,7 @@
 import type { LinkInfo } from '@shoal/swarm';
 import type { Neighbour } from '@shoal/tracker/client';
 import type { AdmittedPeer } from '../peer/admission.ts';
-import type { PeerConnection } from '../peer/peer-connection.ts';
+import { foreignPeerId, type PeerConnection } from '../peer/peer-connection.ts';
 
 /** Up to here all is asked of a new peer at once. */
 const SMALL_BLOB_BYTES = 4 * 1024 * 1024;
@@ -33,4 +33,9 @@ export function shoalLink(
 export function foreignLink({ id }: PeerConnection, { peerId, blockBytes }: AdmittedPeer): LinkInfo {
   const both = { canRequest: true, canServe: true, remoteIsSeeder: false };
   return { link: id, peer: peerId, blockBytes, ...both, choked: true, maxRequests: MAX_REQUESTS };
+}
+
+/** Candidates to dial are told apart by port, too. */
+export function foreignId({ host, port }: { host: string; port: number }): string {
+  return `${foreignPeerId(host)}:${port}`;
 }

@@ -15,7 +15,7 @@ import {
 import type { Neighbour } from '@shoal/tracker/client';
 import { isValidBitfield, type WireEvent, type WireMessage } from '@shoal/wire';
 import type { AdmittedPeer } from '../peer/admission.ts';
-import { foreignPeerId, type LinkHandler, type PeerConnection } from '../peer/peer-connection.ts';
+import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
 import type { DialTarget } from '../peer/peer-port.ts';
 import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobFile } from '../store/blob-file.ts';
@@ -23,7 +23,7 @@ import type { PieceMemory } from '../store/piece-memory.ts';
 import type { Asked, DownloadClient, DownloadScheduler } from './download-scheduler.ts';
 import { classMessages, hearExtended } from './extended-messages.ts';
 import { IncomingBlocks } from './incoming-blocks.ts';
-import { foreignLink, shoalLink } from './link-info.ts';
+import { foreignId, foreignLink, shoalLink } from './link-info.ts';
 import { type LinkEffect, messagesOf } from './link-messages.ts';
 
 /** What all swarms of an agent share. */
@@ -396,9 +396,4 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#context.downloads.remove(this);
     this.#options.onComplete();
   }
-}
-
-/** Candidates to dial are told apart by port, too. */
-function foreignId({ host, port }: ForeignPeer): string {
-  return `${foreignPeerId(host)}:${port}`;
 }

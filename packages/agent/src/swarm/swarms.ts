@@ -18,6 +18,7 @@ import type { Logger } from 'pino';
 import { AgentError } from '../errors.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import { type Promised, promised, waitForAbort } from './promised.ts';
 import { type SwarmContext, SwarmRunner } from './swarm-runner.ts';
 
 export interface SwarmsOptions {
@@ -48,16 +49,10 @@ export interface Coming {
   ended: Promise<void>;
 }
 
-interface Opening {
-  promise: Promise<BlobFile>;
-  resolve(blob: BlobFile): void;
-  reject(error: unknown): void;
-}
-
 interface Fetch {
   digest: Digest;
   /** The tracker let us in, and the file is open. */
-  opened: Opening;
+  opened: Promised<BlobFile>;
   /** All that wait for it: the first one's right is shown to the tracker. */
   waiters: Waiter[];
   request: number;
@@ -375,28 +370,8 @@ function classOf({ waiters }: Fetch): TrafficClass {
   return CLASSES.find((wanted) => waiters.some((waiter) => (waiter.class ?? 'prewarm') === wanted)) ?? 'prewarm';
 }
 
-/** Rejects with the signal's reason; `forget` leaves no listener behind. */
-function waitForAbort(signal: AbortSignal | undefined): { promise: Promise<never>; forget(): void } {
-  let onAbort = (): void => {};
-  const promise = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal?.reason);
-  });
-  signal?.addEventListener('abort', onAbort, { once: true });
-  return { promise, forget: () => signal?.removeEventListener('abort', onAbort) };
-}
-
 function createFetch(digest: Digest): Fetch {
   return { digest, waiters: [], request: 0, opened: promised<BlobFile>(), ...promised<void>() };
-}
-
-/** Whoever waits gets an error; one that nobody waits for any more is no crash. */
-function promised<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
-  let [resolve, reject]: [(value: T) => void, (error: unknown) => void] = [() => {}, () => {}];
-  const promise = new Promise<T>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }
 
 /** The tracker's error with its own code. */

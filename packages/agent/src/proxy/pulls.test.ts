@@ -1,0 +1,128 @@
+/** Blobs that come in while they are sent: from the swarm, straight from the registry, or first one and then the other. */
+import { describe, expect, it } from 'vitest';
+import type { BlobStore } from '../store/blob-store.ts';
+import { blobOf, fill } from '../store/store.testkit.ts';
+import { until } from '../wait.testkit.ts';
+import { type Handler, serveRange } from './proxy.testkit.ts';
+import { ALICE, BLOB, guarded, PATH, proxyTo, serveBlob } from './proxy-to.testkit.ts';
+
+describe('a blob that is on its way', () => {
+  const pieces = (all: number[]) => (store: BlobStore) => fill(store, BLOB, all);
+
+  it('is sent as it comes, in order, with none of it from the registry', async () => {
+    const { registry, store, swarms, ask } = await proxyTo(guarded, {}, { opens: pieces([0, 3]) });
+    const answer = ask(PATH, ALICE);
+    await until('the wait for the second piece', () => swarms.reading.includes(1));
+    for (const piece of [4, 2, 1]) await fill(store, BLOB, [piece]);
+    const { status, headers, bytes } = await answer;
+    expect([status, headers['shoal-source'], bytes.equals(BLOB.bytes)]).toEqual([200, 'swarm', true]);
+    expect(registry.asked).toEqual([]); // the tracker asked it
+    expect(swarms.asked).toEqual([{ registry: 'harbor.test', repository: 'team/app', ...ALICE }]);
+    expect(swarms.signals[0]?.aborted).toBe(true); // nobody waits any more
+  });
+
+  it('is one fetch for fifty clients, each with its own right', async () => {
+    const { registry, store, swarms, proxy, ask } = await proxyTo(guarded, {}, { opens: pieces([0]) });
+    const first = ask(PATH, ALICE);
+    await until('the first', () => proxy.running().length === 1);
+    const others = Array.from({ length: 49 }, () => ask(PATH, ALICE));
+    const stranger = await ask(PATH);
+    await until('all', () => proxy.running()[0]?.clients === 50);
+    expect(proxy.running()).toMatchObject([{ digest: BLOB.digest, registry: 'harbor.test', source: 'swarm' }]);
+    await fill(store, BLOB);
+    const answers = await Promise.all([first, ...others]);
+    expect(answers.every(({ bytes }) => bytes.equals(BLOB.bytes))).toBe(true);
+    expect([stranger.status, swarms.asked.length]).toEqual([401, 1]);
+    expect(registry.asked.filter((line) => line.startsWith('GET'))).toEqual([`GET ${PATH}`]); // the stranger’s
+  });
+
+  it('is one fetch for the ranges that containerd asks for side by side', async () => {
+    const { registry, store, swarms, proxy, ask } = await proxyTo(guarded, {}, { opens: pieces([0]) });
+    const part = 75_000;
+    const ranges = [0, 1, 2, 3].map((at) =>
+      ask(PATH, { ...ALICE, range: `bytes=${at * part}-${(at + 1) * part - 1}` }),
+    );
+    await until('all', () => proxy.running()[0]?.clients === 4);
+    for (const piece of [4, 2, 3, 1]) await fill(store, BLOB, [piece]);
+    const answers = await Promise.all(ranges);
+    expect(answers.map(({ status }) => status)).toEqual([206, 206, 206, 206]);
+    expect(Buffer.concat(answers.map(({ bytes }) => bytes)).equals(BLOB.bytes)).toBe(true);
+    expect([swarms.asked.length, registry.asked.filter((line) => line.startsWith('GET'))]).toEqual([1, []]);
+  });
+
+  it('goes on from the registry, once for all, at the piece that does not come', async () => {
+    const waits = { pieceMs: 20 };
+    const { registry, swarms, ask, sentBytes } = await proxyTo(serveBlob, {}, { opens: pieces([0, 1, 4]), waits });
+    const answers = await Promise.all([ask(PATH), ask(PATH), ask(PATH)]);
+    expect(answers.every(({ status, bytes }) => status === 200 && bytes.equals(BLOB.bytes))).toBe(true);
+    const gets = registry.requests.filter(({ method }) => method === 'GET');
+    expect(gets.map(({ headers }) => headers.range)).toEqual(['bytes=131072-262143']);
+    expect(sentBytes.registry).toBeGreaterThan(0);
+    expect(swarms.offered).toEqual([BLOB.digest]);
+  });
+
+  it('goes on by each client’s own request when the registry’s bytes are wrong', async () => {
+    const wrong: Handler = (request, response) => serveRange(request, response, Buffer.alloc(BLOB.size));
+    const { ask, swarms } = await proxyTo(wrong, {}, { opens: pieces([0]), waits: { pieceMs: 20 } });
+    const { bytes } = await ask(PATH);
+    expect([bytes.length, bytes.equals(BLOB.bytes), swarms.offered]).toEqual([BLOB.size, false, []]);
+  });
+
+  it('goes on from the registry when it is given up', async () => {
+    const { store, proxy, ask } = await proxyTo(serveBlob, {}, { opens: pieces([0]) });
+    const answer = ask(PATH);
+    await until('the pull', () => proxy.running().length === 1);
+    await store.remove(BLOB.digest);
+    expect((await answer).bytes.equals(BLOB.bytes)).toBe(true);
+  });
+});
+
+describe('a blob that no swarm brings', () => {
+  it.each([
+    ['the tracker is away', { away: true }],
+    ['no seeder is online', { refusal: 'NO_SEEDER' }],
+  ])('because %s is read once for all, in pieces, and kept', async (_title, kit) => {
+    const { registry, store, swarms, ask } = await proxyTo(serveBlob, {}, { ...kit, waits: { jitterMs: 1 } });
+    const answers = await Promise.all([ask(PATH, ALICE), ask(PATH, ALICE), ask(PATH, ALICE)]);
+    expect(answers.every(({ bytes }) => bytes.equals(BLOB.bytes))).toBe(true);
+    expect(answers[0]?.headers['shoal-source']).toBe('registry');
+    const gets = registry.requests.filter(({ method }) => method === 'GET');
+    expect(gets.map(({ headers }) => [headers.range, headers.authorization])).toEqual([
+      ['bytes=0-299999', 'Bearer alice'],
+    ]);
+    expect([store.get(BLOB.digest)?.complete, swarms.offered]).toEqual([true, [BLOB.digest]]);
+  });
+
+  it('is refused in the registry’s words when the registry refuses it to the tracker', async () => {
+    const { registry, ask } = await proxyTo(guarded, {}, { refusal: 'PULL_REFUSED' });
+    expect([(await ask(PATH)).status, registry.asked]).toEqual([401, [`GET ${PATH}`]]);
+  });
+
+  it('comes from the registry when the tracker does not answer in time', async () => {
+    const { ask } = await proxyTo(serveBlob, {}, { silent: true, waits: { joinMs: 20, jitterMs: 1 } });
+    expect((await ask(PATH)).bytes.equals(BLOB.bytes)).toBe(true);
+  });
+
+  it('goes on from where a cut client comes back, and is kept as a whole', async () => {
+    const large = blobOf(1_000_000); // four pieces
+    const path = `/v2/team/app/blobs/${large.digest}`;
+    const serve: Handler = (request, response) => serveRange(request, response, large.bytes);
+    const { store, spoilt, ask } = await proxyTo(serve, {}, { away: true, waits: { jitterMs: 1 } });
+    const rest = await ask(path, { range: 'bytes=600000-' });
+    expect([rest.status, rest.bytes.equals(large.bytes.subarray(600_000))]).toEqual([206, true]);
+    await until('the whole', () => store.get(large.digest)?.complete === true);
+    await until('its hashes', () => store.get(large.digest)?.hashCount === 4);
+    const again = await ask(path);
+    expect([again.headers['shoal-source'], again.bytes.equals(large.bytes), spoilt]).toEqual(['cache', true, []]);
+  });
+});
+
+it('more than two thousand bodies at a time are refused so that engines try again', async () => {
+  const { store, proxy, ask } = await proxyTo(serveBlob, {}, { opens: (place) => fill(place, BLOB, []) });
+  const waiting = Array.from({ length: 2048 }, () => ask(PATH));
+  await until('all', () => proxy.running()[0]?.clients === 2048);
+  await until('one more to be refused', async () => (await ask(PATH, {}, 'GET')).status === 503);
+  await fill(store, BLOB);
+  expect((await Promise.all(waiting)).every(({ bytes }) => bytes.length === BLOB.size)).toBe(true);
+  expect((await ask(PATH)).status).toBe(200);
+}, 60_000);
