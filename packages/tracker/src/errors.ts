@@ -45,7 +45,7 @@ export const ERRORS = {
     status: 404,
     retryable: false,
   },
-  REGISTRY_FAILED: { text: 'the registry cannot be asked', status: 502, retryable: true },
+  PULL_UNCHECKED: { text: 'the registry cannot be asked', status: 502, retryable: true },
   NO_SEEDER: { text: 'no seeder is online to read this blob', status: 503, retryable: true },
   FORBIDDEN_ROLE: { text: 'only a seeder may publish piece hashes', status: 403, retryable: false },
   SIZE_MISMATCH: { text: "the manifest's size of a blob is not its size", status: 409, retryable: false },

@@ -12,7 +12,7 @@ import type { BlobRight } from './rights.ts';
 export type OpenUpstream = (registry: string) => Upstream | undefined;
 
 export interface Pulls {
-  /** Rejects with TrackerError PULL_REFUSED, UNKNOWN_REGISTRY, REGISTRY_FAILED. */
+  /** Rejects with TrackerError PULL_REFUSED, UNKNOWN_REGISTRY, PULL_UNCHECKED. */
   rightOf(pull: Pull, digest: string): Promise<BlobRight>;
   close(): Promise<void>;
 }
@@ -35,11 +35,11 @@ export function createPulls(openUpstream: OpenUpstream): Pulls {
       const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
       const signal = AbortSignal.timeout(ASK_MS);
       const answer = await upstream.request({ method: 'HEAD', target, headers, signal }).catch((error: unknown) => {
-        throw new TrackerError('REGISTRY_FAILED', registry, { cause: error });
+        throw new TrackerError('PULL_UNCHECKED', registry, { cause: error });
       });
       answer.discard();
       const size = Number(answer.headers['content-length']);
-      if (answer.status >= 500 || answer.status === 429) throw new TrackerError('REGISTRY_FAILED', registry);
+      if (answer.status >= 500 || answer.status === 429) throw new TrackerError('PULL_UNCHECKED', registry);
       if (answer.status !== 200 || !Number.isSafeInteger(size)) throw new TrackerError('PULL_REFUSED', digest);
       const descriptor = { mediaType: 'application/octet-stream', digest, size };
       return { size, class: 'pull', source: { registry, repository, descriptor } as BlobRight['source'] };
