@@ -62,11 +62,16 @@ export interface PulledKit {
   away: boolean;
   /** It does not answer. */
   silent: boolean;
+  /** Nothing can be kept. */
+  diskIsFull: boolean;
   waits: Partial<PullWaits>;
 }
 
 /** Pulls over a store, with a test as the swarm; and what the swarm was asked. */
-export function pullsKit(store: BlobStore, { opens, refusal, away, silent: isSilent, waits = {} }: Partial<PulledKit>) {
+export function pullsKit(
+  store: BlobStore,
+  { opens, refusal, away, silent: isSilent, diskIsFull, waits = {} }: Partial<PulledKit>,
+) {
   const seen = {
     asked: [] as unknown[],
     signals: [] as AbortSignal[],
@@ -96,8 +101,12 @@ export function pullsKit(store: BlobStore, { opens, refusal, away, silent: isSil
   onTestFinished(() => downloads.stop());
   const memory = createPieceMemory();
   const pulls = createPulls({
-    ...{ swarms, store, logger: silent, waits, isTrackerThere: () => away !== true },
+    ...{ swarms, store: diskIsFull ? full(store) : store, logger: silent, waits, isTrackerThere: () => away !== true },
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
   return { pulls, swarms: seen };
+}
+
+function full(store: BlobStore): Pick<BlobStore, 'get' | 'open'> {
+  return { get: (digest) => store.get(digest), open: () => Promise.reject(new Error('no room')) };
 }

@@ -98,6 +98,13 @@ describe('a blob that no swarm brings', () => {
     expect([(await ask(PATH)).status, registry.asked]).toEqual([401, [`GET ${PATH}`]]);
   });
 
+  it('passes through when the disk is full', async () => {
+    const { registry, ask } = await proxyTo(serveBlob, {}, { away: true, diskIsFull: true, waits: { jitterMs: 1 } });
+    const { headers, bytes } = await ask(PATH);
+    expect([headers['shoal-source'], bytes.equals(BLOB.bytes)]).toEqual(['registry', true]);
+    expect(registry.asked).toEqual([`HEAD ${PATH}`, `GET ${PATH}`]);
+  });
+
   it('comes from the registry when the tracker does not answer in time', async () => {
     const { ask } = await proxyTo(serveBlob, {}, { silent: true, waits: { joinMs: 20, jitterMs: 1 } });
     expect((await ask(PATH)).bytes.equals(BLOB.bytes)).toBe(true);
