@@ -54,5 +54,11 @@ export async function proxyTo(handler: Handler, changes: Partial<ProxyOptions> =
         sent.end(body);
       },
     );
-  return { registry, store, clock, taken, swarms, spoilt, ask, proxy, sentBytes: proxy.sentBytes };
+  /** Asks, and goes away when told. */
+  const leave = (path: string) => {
+    const sent = httpRequest({ host: '127.0.0.1', port: proxy.port, path }).on('error', () => {});
+    sent.end();
+    return () => void sent.destroy();
+  };
+  return { leave, registry, store, clock, taken, swarms, spoilt, ask, proxy, sentBytes: proxy.sentBytes };
 }

@@ -98,6 +98,23 @@ describe('a blob that no swarm brings', () => {
     expect([(await ask(PATH)).status, registry.asked]).toEqual([401, [`GET ${PATH}`]]);
   });
 
+  it('comes for those who wait when the first one leaves before anything is there', async () => {
+    const heads: (() => void)[] = [];
+    const slow: Handler = (request, response) =>
+      request.method === 'HEAD' ? void heads.push(() => serveBlob(request, response)) : serveBlob(request, response);
+    const { registry, ask, leave } = await proxyTo(slow, {}, { away: true, waits: { jitterMs: 1 } });
+    const first = leave(PATH);
+    await until('the first', () => heads.length === 1);
+    const second = ask(PATH);
+    await until('the right of the second', () => heads.length === 2);
+    heads[1]?.();
+    await until('the second to wait', () => registry.asked.length === 2);
+    first();
+    await ask('/v2/'); // the proxy has seen it go
+    heads[0]?.();
+    expect((await second).bytes.equals(BLOB.bytes)).toBe(true);
+  });
+
   it('passes through when the disk is full', async () => {
     const { registry, ask } = await proxyTo(serveBlob, {}, { away: true, diskIsFull: true, waits: { jitterMs: 1 } });
     const { headers, bytes } = await ask(PATH);

@@ -137,7 +137,8 @@ export function createPulls(options: PullsOptions): Pulls {
         logger.warn({ event: 'pull without swarm', digest, err: error }, 'a pulled blob comes from its registry');
       }
     }
-    const size = await askRegistry(pull.asked);
+    // Whoever came first may leave; the others wait on.
+    const size = await askRegistry({ ...pull.asked, signal: pull.abort.signal });
     if (size === undefined) return undefined;
     if (!isTrackerThere()) await delay(random() * waits.jitterMs, undefined, { signal: pull.abort.signal });
     const facts = { digest, size, pieceLength: pieceLengthFor(size) };
