@@ -117,7 +117,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   let bodies = 0;
 
   const answer = async (route: Exclude<Route, { kind: 'ping' }>, exchange: Exchange): Promise<void> => {
-    const { method, headers } = exchange.request;
+    const { headers } = exchange.request;
     if (route.kind === 'other') return answerOther(exchange);
     if (route.kind === 'manifest') {
       const { host, repository, reference } = route;
@@ -125,7 +125,14 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       const isTag = !isDigest(reference);
       return answerManifest({ ...exchange, claim, rights, kept, isTag, staleTagsMs, nowMs: parts.nowMs });
     }
+    // Counted before the first wait: thousands that come at once all wait for the same answers.
     if (bodies >= MOST_BODIES) return refuse(exchange.response, CROWDED);
+    bodies++;
+    return answerForBlob(route, exchange).finally(() => bodies--);
+  };
+
+  const answerForBlob = async (route: Extract<Route, { kind: 'blob' }>, exchange: Exchange): Promise<void> => {
+    const { method, headers } = exchange.request;
     const { host, repository, digest } = route;
     const asked = { ...exchange, claim: { host, repository, digest, authorization: headers.authorization }, rights };
     const here = store.get(digest);
@@ -139,8 +146,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       );
       if (here?.complete) parts.onSpoilt(digest);
     };
-    bodies++;
-    return answerBlob({ ...exchange, pulled, onBroken }).finally(() => bodies--);
+    return answerBlob({ ...exchange, pulled, onBroken });
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
