@@ -65,6 +65,11 @@ export const ERRORS = {
   },
   UNKNOWN_POLICY: { text: 'no bandwidth policy has this number', status: 404, retryable: false },
   INVALID_POLICY: { text: 'this is no bandwidth policy; nothing was changed', status: 422, retryable: false },
+  BAD_APP: { text: 'this is no app, pod or group of Marathon', status: 422, retryable: false },
+  BAD_CONSTRAINT: { text: 'a constraint of Marathon cannot be evaluated', status: 422, retryable: false },
+  UNKNOWN_MARATHON: { text: 'tracker.yaml has no such Marathon', status: 404, retryable: false },
+  MARATHON_UNREACHABLE: { text: 'Marathon cannot be asked', status: 502, retryable: true },
+  MESOS_UNREACHABLE: { text: 'the Mesos master cannot be asked', status: 502, retryable: true },
   HASH_CONFLICT: { text: 'two seeders read different bytes of one blob', status: 409, retryable: true },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -10,6 +10,8 @@ import { sessionError, TrackerError } from './errors.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
 import { createApp } from './http/app.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { createMarathonPrewarming, type MarathonPrewarming } from './marathon/prewarming.ts';
+import type { MarathonSite } from './marathon/site.ts';
 import { createPolicies, type Policies } from './policy/policies.ts';
 import { createShareDesk, type ShareDesk } from './policy/share-desk.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
@@ -49,6 +51,8 @@ export interface TrackerOptions {
   publicUrl?: string;
   /** The label that names an agent's zone: a group of hosts behind one uplink. Default: zone. */
   zoneLabel?: string;
+  /** Deployments of these are pre-warmed. */
+  marathon?: readonly MarathonSite[];
   logger: Logger;
   version: string;
   clock?: Clock;
@@ -99,18 +103,19 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, foreign, policies, shares } = core;
+  const { presence, roster, swarms, jobs, foreign, policies, shares, marathon } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
-  const parts = { presence, roster, jobs, foreign, policies, shares };
+  const parts = { presence, roster, jobs, foreign, policies, shares, marathon };
   const deps = { handler, tokens, ...parts, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
   const stop = async () => {
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     await app.close();
+    await marathon.stop();
     swarms.stop();
     foreign?.stop();
     jobs.stop();
@@ -123,10 +128,12 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
     swarms.stop();
     foreign?.stop();
     jobs.stop();
+    await marathon.stop();
     throw error;
   }
   const { port } = app.server.address() as { port: number };
   const url = `${options.tls ? 'https' : 'http'}://${hostInUrl(options.host)}:${port}`;
+  marathon.start();
   log.info({ url }, 'tracker started');
   return { url, port, stop, createToken: (role, name) => tokens.create(role, name, clock.now()).token };
 }
@@ -140,6 +147,7 @@ interface Core {
   foreign: ForeignPeers | undefined;
   policies: Policies;
   shares: ShareDesk;
+  marathon: MarathonPrewarming;
 }
 
 function createCore(
@@ -172,7 +180,11 @@ function createCore(
     ...{ store: createShareStore(db), zoneOf: zonesBy(zoneLabel), clock, log },
     policy: () => policies.inForce,
   });
-  return { secrets, presence, roster, swarms, jobs, foreign, policies, shares };
+  const marathon = createMarathonPrewarming({
+    ...{ sites: options.marathon ?? [], presence, roster, clock, random, log },
+    createJob: (request) => jobs.create(request),
+  });
+  return { secrets, presence, roster, swarms, jobs, foreign, policies, shares, marathon };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

@@ -18,6 +18,7 @@ import type {
   TokenView,
   TorrentRequest,
 } from './api-schemas.ts';
+import type { MarathonPrewarm, MarathonRequest } from './marathon-schemas.ts';
 import { createSseParser } from './sse-parser.ts';
 
 export interface TrackerClientOptions {
@@ -35,6 +36,8 @@ export interface TrackerClient {
   cancelJob(id: string): Promise<JobView>;
   /** Every change of a job, at most four a second, until it ends. Throws when the stream is cut. */
   watchJob(id: string, options?: { signal?: AbortSignal }): AsyncIterable<JobView>;
+  /** An app's images onto the hosts that its constraints allow. */
+  prewarmMarathon(request: MarathonRequest): Promise<MarathonPrewarm>;
   hosts(): Promise<HostView[]>;
   /** Of a host that is offline: it is listed no more, and open jobs no longer wait for it. */
   forgetHost(peerId: string): Promise<void>;
@@ -111,6 +114,7 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     job: (id) => call('GET', jobPath(id)),
     jobs: () => call('GET', '/v1/jobs'),
     cancelJob: (id) => call('POST', `${jobPath(id)}/cancel`),
+    prewarmMarathon: (request) => call('POST', '/v1/marathon/prewarm', request),
     hosts: () => call('GET', '/v1/hosts'),
     forgetHost: (peerId) => call('DELETE', `/v1/hosts/${encodeURIComponent(peerId)}`),
     status: () => call('GET', '/v1/status'),

@@ -19,6 +19,7 @@ import { installErrorAnswers } from './error-answer.ts';
 import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
 import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
 import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
+import { addMarathonRoutes, type MarathonRouteDeps } from './marathon-routes.ts';
 import { addPolicyRoutes, type PolicyRouteDeps } from './policy-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
@@ -28,7 +29,7 @@ export interface Guards {
 }
 
 export interface AppDeps
-  extends Omit<FleetRouteDeps & JobRouteDeps & ForeignRouteDeps & PolicyRouteDeps, 'guards'>,
+  extends Omit<FleetRouteDeps & JobRouteDeps & ForeignRouteDeps & PolicyRouteDeps & MarathonRouteDeps, 'guards'>,
     AcceptDeps {
   tokens: TokenStore;
   version: string;
@@ -63,6 +64,7 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addJobRoutes(app, { ...deps, guards });
   addForeignRoutes(app, { ...deps, guards });
   addPolicyRoutes(app, { ...deps, guards });
+  addMarathonRoutes(app, { ...deps, guards });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }
