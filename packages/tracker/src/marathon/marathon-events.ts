@@ -17,14 +17,14 @@ export type MarathonEvent = { type: 'posted'; workload: Workload } | { type: 'de
 export const EVENT_TYPES = ['deployment_info', 'api_post_event'] as const;
 
 /** The actions that bring an image to where it was not; the others stop something or are Marathon's own. */
-const VERBS: Readonly<Record<string, Pick<Action, 'verb' | 'kind'>>> = {
-  StartApplication: { verb: 'start', kind: 'app' },
-  RestartApplication: { verb: 'restart', kind: 'app' },
-  ScaleApplication: { verb: 'scale', kind: 'app' },
-  StartPod: { verb: 'start', kind: 'pod' },
-  RestartPod: { verb: 'restart', kind: 'pod' },
-  ScalePod: { verb: 'scale', kind: 'pod' },
-};
+const VERBS = new Map<string | undefined, Pick<Action, 'verb' | 'kind'>>([
+  ['StartApplication', { verb: 'start', kind: 'app' }],
+  ['RestartApplication', { verb: 'restart', kind: 'app' }],
+  ['ScaleApplication', { verb: 'scale', kind: 'app' }],
+  ['StartPod', { verb: 'start', kind: 'pod' }],
+  ['RestartPod', { verb: 'restart', kind: 'pod' }],
+  ['ScalePod', { verb: 'scale', kind: 'pod' }],
+]);
 
 const actionSchema = z.object({
   action: z.string().optional(),
@@ -62,7 +62,7 @@ export function readDeployments(answer: unknown): Action[] {
 function actionsOf(raw: readonly z.infer<typeof actionSchema>[]): Action[] {
   const found = new Map<string, Action>();
   for (const { action, type, app, pod } of raw) {
-    const known = VERBS[action ?? type ?? ''];
+    const known = VERBS.get(action ?? type);
     const id = known?.kind === 'pod' ? pod : app;
     if (known === undefined || !id) continue;
     const key = `${known.kind} ${id}`;

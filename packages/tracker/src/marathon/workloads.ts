@@ -28,7 +28,7 @@ const shared = {
 const appSchema = z.object({
   ...shared,
   instances: z.number().nullish(),
-  constraints: z.unknown(),
+  constraints: z.unknown().optional(),
   container: z.object({ docker: z.object({ image: z.string().nullish() }).nullish() }).nullish(),
   tasksRunning: z.number().nullish(),
 });
@@ -39,7 +39,7 @@ const podSchema = z.object({
     z.object({ image: z.object({ kind: z.string().nullish(), id: z.string().nullish() }).nullish() }),
   ),
   scaling: z.object({ instances: z.number().nullish() }).nullish(),
-  scheduling: z.object({ placement: z.object({ constraints: z.unknown() }).nullish() }).nullish(),
+  scheduling: z.object({ placement: z.object({ constraints: z.unknown().optional() }).nullish() }).nullish(),
 });
 
 const list = z.array(z.unknown()).max(10_000).nullish();
