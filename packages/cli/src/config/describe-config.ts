@@ -54,7 +54,10 @@ export function configTable<T>({ keys }: ConfigFile<T>): string {
 /** A file that works once its example values are replaced; what may stay away is commented out. */
 export function configSample<T>({ intro, keys }: ConfigFile<T>): string {
   const active = keys.filter((key) => isActive(key, keys)).map(({ path }) => path);
-  const lines = keys.flatMap((key) => sampleLines(key, active.includes(key.path)));
+  const lines = keys.flatMap((key, index) => {
+    const isFirst = key.path.startsWith(`${keys[index - 1]?.path}[].`);
+    return sampleLines(key, { active: active.includes(key.path), isFirst });
+  });
   return [
     `# ${intro} A flag wins over the environment, that over this file, this file over the default.`,
     '# Lines with # and no space after it show defaults and examples. A relative path starts at the folder of this file.',
@@ -70,7 +73,8 @@ function isActive(key: ConfigKey, keys: readonly ConfigKey[]): boolean {
   return key.required || key.inSample === true;
 }
 
-function sampleLines(key: ConfigKey, active: boolean): string[] {
+/** `isFirst` of the keys of an item of a list. */
+function sampleLines(key: ConfigKey, { active, isFirst }: { active: boolean; isFirst: boolean }): string[] {
   const depth = key.path.split(/\.|\[\]\./).length - 1;
   const isItem = key.path.includes('[].');
   const indent = '  '.repeat(depth + (isItem ? 1 : 0));
@@ -81,7 +85,7 @@ function sampleLines(key: ConfigKey, active: boolean): string[] {
   const blank = depth === 0 ? [''] : [];
   const head = [...blank, `${indent}# ${about}`];
   if (key.kind === 'section' || key.kind === 'list') return [...head, `${active ? '' : '#'}${indent}${name}:`];
-  const bullet = isItem && name === 'host' ? `${indent.slice(2)}- ` : indent;
+  const bullet = isFirst ? `${indent.slice(2)}- ` : indent;
   return [...head, `${active ? '' : '#'}${bullet}${name}: ${inline(value)}`];
 }
 

@@ -68,6 +68,15 @@ export function port(description: string, extra: Extra = {}) {
     .register(leafMeta, { kind: 'number', description, expects, ...extra });
 }
 
+export function wholeNumber(description: string, { min, max, ...extra }: Extra & { min: number; max: number }) {
+  const expects = `a whole number from ${min} to ${max}`;
+  return z
+    .int()
+    .min(min)
+    .max(max)
+    .register(leafMeta, { kind: 'number', description, expects, ...extra });
+}
+
 export function flag(description: string) {
   return z.boolean().register(leafMeta, { kind: 'boolean', description, expects: 'true or false' });
 }

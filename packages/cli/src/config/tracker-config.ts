@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
 import { choice, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
+import { checkMarathon, marathonKey } from './marathon.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -12,7 +13,7 @@ export function trackerConfigFile(host: HostDefaults) {
     daemon: 'tracker',
     intro: 'Settings of `shoal tracker`.',
     schema: trackerSchema(host),
-    checks: [checkDoors, checkRegistries],
+    checks: [checkDoors, checkRegistries, checkMarathon],
   });
 }
 
@@ -51,6 +52,7 @@ function trackerSchema(host: HostDefaults) {
       "the label of agents that names a host's zone (hosts behind one uplink): each piece enters a zone about once",
     ).default('zone'),
     registries: registriesKey('registries with an account, a CA or a place of their own; others are read anonymously'),
+    marathon: marathonKey(),
     seeder: section('the embedded seeder of `shoal tracker --seeder`', {
       dataDir: path('folder', "the seeder's blobs and key", {
         sample: '/srv/shoal/seeder',

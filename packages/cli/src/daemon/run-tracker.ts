@@ -2,6 +2,7 @@
 import type { Agent } from '@shoal/agent';
 import { createTracker, type Tracker } from '@shoal/tracker';
 import type { Logger } from 'pino';
+import { marathonSites } from '../config/marathon.ts';
 import { createOpenSource, createOpenUpstream, type OpenSource, readTextFile } from '../config/sources.ts';
 import type { TrackerConfig } from '../config/tracker-config.ts';
 import type { Io } from '../output/io.ts';
@@ -54,6 +55,7 @@ async function openTracker({ config, logger, openSource, tls }: Parts): Promise<
     return await createTracker({
       ...{ dataDir, host: listen.host, port: listen.port, insecure, openSource, logger },
       ...{ foreignPeers, publicUrl, zoneLabel, openUpstream: createOpenUpstream(config.registries) },
+      marathon: marathonSites(config.marathon),
       tls: tls && { cert: tls.cert, key: tls.key },
       version: shoalVersion(),
     });
