@@ -209,17 +209,25 @@ describe('the stream of Marathon', () => {
   });
 
   it('that says nothing for a minute is left and opened anew', async () => {
-    const { marathon, kit, clock } = await connected();
-    clock.advance(59_000);
-    marathon.sendRaw('\n');
-    marathon.send('deployment_info', 'x');
-    await kit.logged('not understood');
-    clock.advance(59_000);
+    const { marathon, kit, clock, settled } = await connected();
+    for (let minutes = 0; minutes < 3; minutes++) {
+      clock.advance(59_000);
+      marathon.sendRaw('\n');
+      await settled();
+    }
     expect(kit.logs.some((line) => line.includes(NOT_FOLLOWED))).toBe(false);
-    clock.advance(2000);
+    clock.advance(61_000);
     expect(await kit.logged(NOT_FOLLOWED)).toContain('nothing came for 60 s');
     clock.advance(1000);
     await marathon.askedFor('/v2/events', 2);
+  });
+
+  it('that never says anything is left as well', async () => {
+    const { kit, clock } = await connected({}, ({ marathon }) => {
+      marathon.isMute = true;
+    });
+    clock.advance(61_000);
+    expect(await kit.logged(NOT_FOLLOWED)).toContain('nothing came for 60 s');
   });
 
   it('of nonsense is told once, and what makes sense in it is heard', async () => {

@@ -31,6 +31,8 @@ export interface TestMarathon extends Double {
   /** Ends of lines in the stream. */
   lineEnd: '\n' | '\r\n';
   heavy: boolean;
+  /** Opens streams and sends nothing in them. */
+  isMute: boolean;
   headers: IncomingMessage['headers'][];
   /** Puts the app and tells of its deployment. */
   deploy(app: TestApp, ...actions: string[]): void;
@@ -57,7 +59,7 @@ export async function startMarathon(): Promise<TestMarathon> {
   };
   const marathon: TestMarathon = {
     ...double,
-    ...{ apps: new Map(), pods: new Map(), deployments: [], headers: [], lineEnd: '\n', heavy: false },
+    ...{ apps: new Map(), pods: new Map(), deployments: [], headers: [], lineEnd: '\n', heavy: false, isMute: false },
     deploy(app, ...actions) {
       marathon.apps.set(app.id, app);
       marathon.send('deployment_info', deploymentInfo(app, actions, marathon.heavy));
@@ -104,7 +106,8 @@ export async function startMarathon(): Promise<TestMarathon> {
     if (marathon.saysLeader !== undefined) return json(503, { message: 'not the leader' });
     if (request.headers.accept !== 'text/event-stream') return json(405, { message: 'Method Not Allowed' });
     response.writeHead(200, { 'content-type': 'text/event-stream;charset=utf-8', 'cache-control': 'no-cache' });
-    response.write(`event: event_stream_attached\ndata: {"eventType":"event_stream_attached"}\n\n`);
+    if (marathon.isMute) response.flushHeaders();
+    else response.write(`event: event_stream_attached\ndata: {"eventType":"event_stream_attached"}\n\n`);
     streams.add(response);
     response.once('close', () => streams.delete(response));
   }

@@ -67,7 +67,7 @@ export function createWatcher(deps: WatcherDeps): Watcher {
 
 async function run(watch: Watch): Promise<void> {
   const { clock, random, abort } = watch;
-  for (let failures = 0; ; ) {
+  for (let failures = 0; !abort.signal.aborted; ) {
     const startedMs = clock.uptime();
     const reason = await follow(watch, failures).catch((error: Error) => error.message);
     if (abort.signal.aborted) return;
@@ -75,7 +75,6 @@ async function run(watch: Watch): Promise<void> {
     const waiting = pause(clock, backoffMs(failures, BACKOFF, random), abort.signal);
     tellTrouble(watch, reason);
     await waiting;
-    if (abort.signal.aborted) return;
   }
 }
 
