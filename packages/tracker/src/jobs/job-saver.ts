@@ -3,12 +3,14 @@
  * the tracker goes on from memory, and what is unsaved is saved with the next save that works.
  */
 import type { Logger } from 'pino';
+import type { JobSummary } from '../client/job-schemas.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { Job, JobHost } from './job.ts';
 
 export interface JobSaver {
   state(job: Job): void;
   host(job: Job, host: JobHost): void;
+  summary(job: Job, summary: JobSummary): void;
   /** A job whose row in the store is out of date. */
   unsaved(id: string): Job | undefined;
 }
@@ -32,6 +34,7 @@ export function createJobSaver(store: JobStore, log: Logger): JobSaver {
   return {
     state: (job) => attempt(job, () => store.saveState(job)),
     host: (job, host) => attempt(job, () => store.saveHost(job.id, host)),
+    summary: (job, summary) => attempt(job, () => store.saveSummary(summary)),
     unsaved: (id) => unsaved.get(id),
   };
 }
