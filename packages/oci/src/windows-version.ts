@@ -20,6 +20,16 @@ export function sameWindowsBuild(imageOsVersion: string | undefined, hostOsVersi
   return prefix !== undefined && (imageOsVersion === prefix || imageOsVersion?.startsWith(`${prefix}.`) === true);
 }
 
+/** Below zero when `a` is older: by build, then by revision. What is missing counts as 0. */
+export function compareWindowsVersions(a: string, b: string): number {
+  const [one, other] = [a, b].map((version) => version.split('.').map(Number));
+  for (const part of [0, 1, 2, 3]) {
+    const difference = (one?.[part] ?? 0) - (other?.[part] ?? 0);
+    if (difference !== 0 && !Number.isNaN(difference)) return difference;
+  }
+  return 0;
+}
+
 /** Windows Server 2016, the last build whose containers run only on hosts of the very same revision. */
 const REVISION_BOUND_BUILD = 14393;
 

@@ -18,3 +18,15 @@ export function momentAfter(text: string, afterMs: number): string {
   if (Number.isNaN(at)) throw new InvalidArgumentError('Write 22:00, 2026-12-31 or 2026-12-31T22:00.');
   return new Date(at).toISOString();
 }
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 };
+/** What a timer takes. */
+const MAX_MS = 2 ** 31 - 1;
+
+/** Milliseconds. */
+export function parseDuration(text: string): number {
+  const [, count, unit = ''] = /^(\d+)\s*([smhd])$/.exec(text.trim()) ?? [];
+  const ms = Number(count) * (UNIT_MS[unit] ?? Number.NaN);
+  if (ms > 0 && ms <= MAX_MS) return ms;
+  throw new InvalidArgumentError('Write a time such as 90s, 30m or 2h, at most 24d.');
+}

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Io } from '../output/io.ts';
 import { momentAfter } from '../people/moments.ts';
 import { checkReferences, orderJob } from '../people/order-job.ts';
+import { addSelector } from '../people/selectors.ts';
 import { addTrackerOptions, type TrackerFlags, withTracker } from '../people/tracker-options.ts';
 
 interface OrderFlags {
@@ -63,12 +64,6 @@ function termsOf(flags: Omit<Flags, 'wait' | 'json'>, nowMs: number) {
       waves || goOnAt !== undefined || stopAt !== undefined ? { percents: waves ?? [100], goOnAt, stopAt } : undefined,
   };
   return { terms, tracker };
-}
-
-/** What the terms mean is for the tracker to say; an empty one is a slip. */
-function addSelector(text: string, before: string[] = []): string[] {
-  if (!text.split(',').some((term) => term.trim() === '')) return [...before, text];
-  throw new InvalidArgumentError('It has an empty term; write web-*,env=prod.');
 }
 
 function wholeNumber(text: string): number {

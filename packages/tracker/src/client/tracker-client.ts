@@ -16,6 +16,7 @@ import type {
   TokenView,
   TorrentRequest,
 } from './api-schemas.ts';
+import type { Coverage, OutdatedHost } from './coverage-schemas.ts';
 import { isSettled, type JobRequest, type JobSummary, type JobView } from './job-schemas.ts';
 import { createSseParser } from './sse-parser.ts';
 
@@ -38,6 +39,8 @@ export interface TrackerClient {
   /** Every change of a job, at most four a second, until it ends; a standing one until its hosts have. Throws when the stream is cut. */
   watchJob(id: string, options?: { signal?: AbortSignal }): AsyncIterable<JobView>;
   hosts(): Promise<HostView[]>;
+  coverage(image: string, hosts?: string[]): Promise<Coverage>;
+  outdated(base: string, hosts?: string[]): Promise<OutdatedHost[]>;
   /** Of a host that is offline: it is listed no more, and open jobs no longer wait for it. */
   forgetHost(peerId: string): Promise<void>;
   status(): Promise<StatusView>;
@@ -114,6 +117,8 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     jobs: () => call('GET', '/v1/jobs'),
     actOnJob: (id, action) => call('POST', `${jobPath(id)}/${action}`),
     hosts: () => call('GET', '/v1/hosts'),
+    coverage: (image, hosts) => call('POST', '/v1/images/coverage', { image, hosts }),
+    outdated: (base, hosts) => call('POST', '/v1/images/outdated', { base, hosts }),
     forgetHost: (peerId) => call('DELETE', `/v1/hosts/${encodeURIComponent(peerId)}`),
     status: () => call('GET', '/v1/status'),
     createToken: (token) => call('POST', '/v1/tokens', token),

@@ -20,6 +20,8 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['DELETE', '/v1/hosts/none', 'admin'],
   ['GET', '/v1/status', 'admin reader'],
   ['POST', '/v1/jobs', 'admin'],
+  ['POST', '/v1/images/coverage', 'admin reader'],
+  ['POST', '/v1/images/outdated', 'admin reader'],
   ['POST', '/v1/jobs/none/cancel', 'admin'],
   ['POST', '/v1/jobs/none/pause', 'admin'],
   ['POST', '/v1/jobs/none/resume', 'admin'],

@@ -11,6 +11,8 @@ export interface JobSaver {
   state(job: Job): void;
   host(job: Job, host: JobHost): void;
   summary(job: Job, summary: JobSummary): void;
+  /** Any other save that belongs to a job. */
+  attempt(job: Job, save: () => void): void;
   /** A job whose row in the store is out of date. */
   unsaved(id: string): Job | undefined;
 }
@@ -35,6 +37,7 @@ export function createJobSaver(store: JobStore, log: Logger): JobSaver {
     state: (job) => attempt(job, () => store.saveState(job)),
     host: (job, host) => attempt(job, () => store.saveHost(job.id, host)),
     summary: (job, summary) => attempt(job, () => store.saveSummary(summary)),
+    attempt,
     unsaved: (id) => unsaved.get(id),
   };
 }

@@ -9,9 +9,10 @@ import type { AgentMessageOf } from '../client/session-messages.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
 import { choosePlatforms, type OpenSource, parseReferences, resolveImage } from '../resolve/resolve-images.ts';
-import type { AgentRoster } from '../session/agent-roster.ts';
+import type { AgentRoster, KnownAgent } from '../session/agent-roster.ts';
 import type { AgentSession } from '../session/agent-session.ts';
 import type { Presence } from '../session/presence.ts';
+import type { HostImageStore } from '../store/host-image-store.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { JobsForSwarms } from '../swarms/rights.ts';
 import { matchesSelector, parseSelector } from './host-selector.ts';
@@ -21,11 +22,22 @@ import { rightOf } from './job-rights.ts';
 import { createJobSaver, type JobSaver } from './job-saver.ts';
 import { summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
 import { hostOf, newJob } from './new-job.ts';
-import { handOver, hostChanged, type JobWatcher, notify, type OpenJob, openJob, summaryOf } from './open-job.ts';
+import {
+  brings,
+  handOver,
+  hostChanged,
+  type JobWatcher,
+  notify,
+  type OpenJob,
+  openJob,
+  summaryOf,
+} from './open-job.ts';
 import { hostsOf, termsOf } from './order.ts';
+import { readyImagesOf } from './ready-images.ts';
 
 export interface JobsDeps {
   store: JobStore;
+  hostImages: HostImageStore;
   presence: Presence;
   roster: AgentRoster;
   openSource: OpenSource;
@@ -33,7 +45,7 @@ export interface JobsDeps {
   log: Logger;
   warningOf(digest: string): string | undefined;
   /** Why a new job will hardly be ready by its deadline. */
-  forecastOf?(job: Job): string | undefined;
+  forecastOf?(job: Job, hosts: readonly KnownAgent[]): string | undefined;
 }
 
 export interface Jobs extends JobsForSwarms {
@@ -59,6 +71,8 @@ export interface Jobs extends JobsForSwarms {
   /** After welcome: hands over what the host has still to do. */
   opened(session: AgentSession): void;
   closed(session: AgentSession): void;
+  /** Ids of the open jobs that bring an image to a host. */
+  bringing(peerId: string, reference: string): string[];
   /** Nothing is left for it to do: no open job waits for it. What it finished stays. */
   forgetHost(peerId: string): void;
   countRunning(): number;
@@ -94,6 +108,8 @@ export function createJobs(deps: JobsDeps): Jobs {
     opened: (session) => opened(desk, session),
     closed: (session) => eachJobOf(desk, session.peerId, hostChanged),
     forgetHost: (peerId) => eachJobOf(desk, peerId, (open, host) => forgetHost(desk, open, host)),
+    bringing: (peerId, reference) =>
+      [...desk.open.values()].filter((open) => brings(open, peerId, reference)).map(({ job }) => job.id),
     countRunning: () => desk.open.size,
     stop: () => {
       alarm.stop();
@@ -120,7 +136,7 @@ async function create(desk: Desk, request: JobRequest, openSource: OpenSource): 
     images: resolved.map(({ image }) => image),
     originBytes: resolved.reduce((sum, { originBytes }) => sum + originBytes, 0),
   });
-  job.forecast = forecastOf?.(job);
+  job.forecast = forecastOf?.(job, hosts);
   store.insert(job);
   const open = addOpen(desk, job);
   log.info({ jobId: job.id, images: job.images.map(({ reference }) => reference), hosts: hosts.length }, 'job created');
@@ -221,6 +237,9 @@ function report(desk: Desk, session: AgentSession, message: AgentMessageOf<'repo
 /** What must survive a crash: the host's state, and which images it has. */
 function hostMoved(desk: Desk, { job }: OpenJob, host: JobHost): void {
   desk.saver.host(job, host);
+  const { hostImages, clock } = desk.deps;
+  const images = readyImagesOf(job, host, clock.now());
+  if (images.length > 0) desk.saver.attempt(job, () => images.forEach(hostImages.save));
 }
 
 function cancel(desk: Desk, id: string): JobView {
@@ -262,6 +281,7 @@ function retry(desk: Desk, id: string): JobView {
 }
 
 function forgetHost(desk: Desk, open: OpenJob, host: JobHost): void {
+  desk.deps.hostImages.forget(host.peerId);
   if (isEnded(host)) return;
   desk.deps.store.removeHost(open.job.id, host.peerId);
   open.job.hosts.delete(host.peerId);

@@ -5,7 +5,7 @@ import { isSettled, type JobSummary, type JobView } from '../client/job-schemas.
 import type { Clock } from '../clock.ts';
 import type { AgentSession } from '../session/agent-session.ts';
 import { createThrottle, type Throttle } from '../throttle.ts';
-import { isActive, type Job, type JobHost } from './job.ts';
+import { imagesOf, isActive, isEnded, type Job, type JobHost } from './job.ts';
 import { createJobPace, type JobPace } from './job-pace.ts';
 import { jobMessage, summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
 
@@ -77,4 +77,10 @@ export function notify(open: OpenJob, facts: Omit<ViewFacts, 'bytesPerSecond'>):
     hosts.clear();
     watcher.changed({ ...summary, hosts: changed.map((host) => viewOfHost(job, host, facts)) });
   }
+}
+
+/** Whether the job is to bring an image to a host, and has not yet. */
+export function brings({ job }: OpenJob, peerId: string, reference: string): boolean {
+  const host = job.hosts.get(peerId);
+  return host !== undefined && !isEnded(host) && imagesOf(job, host).some(({ image }) => image.reference === reference);
 }
