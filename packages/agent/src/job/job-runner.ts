@@ -31,6 +31,8 @@ interface Job {
   byMs: number | undefined;
   /** Nothing is loaded, whatever this host's exit is. */
   cacheOnly: boolean;
+  reportMs: number;
+  reportedMs: number;
   images: ImageRun[];
   abort: AbortController;
 }
@@ -82,9 +84,16 @@ export class JobRunner {
     this.#jobs.delete(jobId);
   }
 
-  /** Reports of running jobs; called a few times a second. */
-  report(): void {
+  /** How often the tracker wants to hear of what moves. */
+  get reportMs(): number {
+    return Math.max(0, ...[...this.#jobs.values()].map(({ reportMs }) => reportMs));
+  }
+
+  /** Reports of running jobs that are due; called a few times a second. Without a time all of them. */
+  report(nowMs = Number.POSITIVE_INFINITY): void {
     for (const job of this.#jobs.values()) {
+      if (nowMs - job.reportedMs < job.reportMs) continue;
+      job.reportedMs = nowMs;
       const running = job.images.filter(({ report }) => report.state === 'fetching' || report.state === 'loading');
       if (running.length === 0) continue;
       for (const run of running) this.#measure(run);
@@ -192,10 +201,12 @@ export class JobRunner {
   }
 }
 
-function newJob({ jobId, class: jobClass, priority, by, cacheOnly = false, images }: TrackerMessageOf<'job'>): Job {
+function newJob({ jobId, class: jobClass, by, images, ...terms }: TrackerMessageOf<'job'>): Job {
+  const { priority, cacheOnly = false, reportMs = 0 } = terms;
   const byMs = by === undefined ? undefined : Date.parse(by);
   const abort = new AbortController();
-  return { id: jobId, class: jobClass, priority, byMs, cacheOnly, abort, images: images.map(newRun) };
+  const reporting = { reportMs, reportedMs: Number.NEGATIVE_INFINITY };
+  return { id: jobId, class: jobClass, priority, byMs, cacheOnly, ...reporting, abort, images: images.map(newRun) };
 }
 
 function newRun({ reference }: JobImage): ImageRun {

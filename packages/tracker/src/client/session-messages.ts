@@ -273,7 +273,8 @@ export type TrackerMessage =
   | { type: 'policy'; version: number; text: string }
   // The answer to `shares`; caps that do not exist are left out. With `noZone` caps per zone are not for this agent.
   | { type: 'shares'; answers: SharePart[]; noZone?: true }
-  | ({ type: 'job'; jobId: string; class: JobClass; images: JobImage[] } & HostTerms)
+  // `reportMs`: how often its hosts report what moves, and the swarms of it.
+  | ({ type: 'job'; jobId: string; class: JobClass; images: JobImage[]; reportMs?: number } & HostTerms)
   // After `paused` the job comes again.
   | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' | 'paused' };
 

@@ -5,6 +5,11 @@ import type { JobHostView, JobSummary, JobView } from '../client/job-schemas.ts'
 import type { TrackerMessageOf } from '../client/session-messages.ts';
 import { imagesOf, isEnded, type Job, type JobHost, stateOfJob } from './job.ts';
 
+/** Four a second are live to the eye; ten thousand hosts would drown the tracker in that. */
+const MIN_REPORT_MS = 250;
+const MAX_REPORT_MS = 2000;
+const REPORTS_A_SECOND = 1000;
+
 export interface ViewFacts {
   isOnline(peerId: string): boolean;
   /** Why a blob does not come, when that is known. */
@@ -70,6 +75,7 @@ export function jobMessage(job: Job, host: JobHost): TrackerMessageOf<'job'> {
     jobId: job.id,
     class: job.class,
     ...{ priority, by, keepUntil, cacheOnly, force },
+    reportMs: Math.min(MAX_REPORT_MS, Math.max(MIN_REPORT_MS, Math.round((job.hosts.size * 1000) / REPORTS_A_SECOND))),
     images: imagesOf(job, host).map(({ image, variant: { manifest, config } }) => ({
       reference: image.reference,
       manifest: { mediaType: manifest.mediaType, digest: manifest.digest, data: manifest.bytes.toString('base64') },
