@@ -9,6 +9,8 @@ import { type Clock, systemClock } from './clock.ts';
 import { sessionError, TrackerError } from './errors.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
 import { createApp } from './http/app.ts';
+import { type CoverageDesk, createCoverageDesk } from './images/coverage.ts';
+import { deadlineWarning } from './jobs/deadline.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { createMarathonPrewarming, type MarathonPrewarming } from './marathon/prewarming.ts';
 import type { MarathonSite } from './marathon/site.ts';
@@ -22,6 +24,7 @@ import { createSessionHandler } from './session/session-handler.ts';
 import { createAgentStore } from './store/agent-store.ts';
 import { createBlobStore } from './store/blob-store.ts';
 import { type Database, openDatabase } from './store/database.ts';
+import { createHostImageStore } from './store/host-image-store.ts';
 import { createJobStore } from './store/job-store.ts';
 import { createPasskeyStore } from './store/passkey-store.ts';
 import { createPolicyStore } from './store/policy-store.ts';
@@ -103,12 +106,12 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, foreign, policies, shares, marathon } = core;
+  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
-  const parts = { presence, roster, jobs, foreign, policies, shares, marathon };
+  const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon };
   const deps = { handler, tokens, ...parts, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
@@ -144,6 +147,7 @@ interface Core {
   roster: AgentRoster;
   swarms: Swarms;
   jobs: Jobs;
+  coverage: CoverageDesk;
   foreign: ForeignPeers | undefined;
   policies: Policies;
   shares: ShareDesk;
@@ -163,7 +167,12 @@ function createCore(
   // Jobs and swarms know each other: rights one way, warnings the other.
   let swarms: Swarms | undefined;
   const warningOf = (digest: string) => swarms?.warningOf(digest);
-  const jobs = createJobs({ store, presence, roster, openSource, clock, log, warningOf });
+  const hostImages = createHostImageStore(db);
+  const deadlines = { presence, hostImages, document: store.document, zoneOf: zonesBy(zoneLabel) };
+  const jobs = createJobs({
+    ...{ store, hostImages, presence, roster, openSource, clock, log, warningOf },
+    forecastOf: (job, hosts) => deadlineWarning({ ...deadlines, policy: () => policies.inForce }, job, hosts),
+  });
   const blobs = createBlobStore(db);
   const foreign = options.foreignPeers
     ? createForeignPeers({
@@ -175,7 +184,7 @@ function createCore(
   const watcher = foreign?.watcher;
   swarms = createSwarms({ presence, blobs, secrets, jobs, pulls, clock, random, log, zoneLabel, watcher });
   const onChange = () => shares.policyChanged();
-  const policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange });
+  const policies: Policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange });
   const shares: ShareDesk = createShareDesk({
     ...{ store: createShareStore(db), zoneOf: zonesBy(zoneLabel), clock, log },
     policy: () => policies.inForce,
@@ -184,7 +193,11 @@ function createCore(
     ...{ sites: options.marathon ?? [], presence, roster, clock, random, log },
     createJob: (request) => jobs.create(request),
   });
-  return { secrets, presence, roster, swarms, jobs, foreign, policies, shares, marathon };
+  const coverage = createCoverageDesk({
+    ...{ roster, hostImages, openJobs: jobs.bringing },
+    sources: { openSource, knownDocument: store.document },
+  });
+  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

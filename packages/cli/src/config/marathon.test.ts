@@ -69,7 +69,7 @@ describe('marathon: in tracker.yaml', () => {
       /^tracker\.yaml:5:5: marathon\[0\]\.tokenFile cannot stand beside username/,
       /^tracker\.yaml:7:5: marathon\[1\]\.passwordFile has no username/,
       /^tracker\.yaml:8:23: marathon\[1\]\.prewarm\.class is wrong: "seed" is not one of prewarm, pull/,
-      /^tracker\.yaml:8:39: marathon\[1\]\.prewarm\.priority is wrong: 1\.5 is not a whole number from -1000 to 1000/,
+      /^tracker\.yaml:8:39: marathon\[1\]\.prewarm\.priority is wrong: 1\.5 is not a whole number from -100 to 100/,
       /^tracker\.yaml:9:5: marathon\[1\]\.lables is not a known key; /,
       /^tracker\.yaml:10:5: marathon\[2\]\.url is listed twice/,
       /^tracker\.yaml:11:22: marathon\[2\]\.only\.prewarm is wrong: true is not a text/,

@@ -26,8 +26,8 @@ const entry = z.strictObject({
   prewarm: section('what its jobs get', {
     class: choice(['prewarm', 'pull'], 'class of their traffic in the bandwidth policy').default('prewarm'),
     priority: wholeNumber('which of competing jobs goes first: the higher', {
-      min: -1000,
-      max: 1000,
+      min: -100,
+      max: 100,
       sample: 10,
     }).optional(),
   }).optional(),

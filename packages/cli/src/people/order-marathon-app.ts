@@ -10,26 +10,25 @@ import { printable } from '../output/format.ts';
 import type { Io } from '../output/io.ts';
 import { describeJob } from '../output/job-result.ts';
 import { followJob } from './follow-job.ts';
-import type { OrderOptions } from './order-job.ts';
+import { isReady, type OrderOptions } from './order-job.ts';
 import { type TrackerFlags, withTracker } from './tracker-options.ts';
 
 export interface MarathonOrder extends TrackerFlags, OrderOptions {
   file: string;
-  /** The site's url in tracker.yaml. */
-  marathon?: string;
+  order: Omit<MarathonRequest, 'app'>;
 }
 
 /** Throws CliError, TrackerApiError. */
-export async function orderMarathonApp(io: Io, { file, marathon, wait, json, ...flags }: MarathonOrder): Promise<void> {
+export async function orderMarathonApp(io: Io, { file, order, wait, json, ...flags }: MarathonOrder): Promise<void> {
   const app = readApp(io, file);
   await withTracker(io, flags, async (client) => {
-    const answer = await client.prewarmMarathon({ app, marathon });
+    const answer = await client.prewarmMarathon({ ...order, app });
     for (const line of notesOf(answer)) io.stderr(`${line}\n`);
     const jobs = wait ? await outcomes(client, answer.jobs, io) : answer.jobs;
     if (json) io.stdout(`${JSON.stringify({ ...answer, jobs })}\n`);
     else for (const job of jobs) io.stdout(wait ? describeJob(job) : `${job.id}\n`);
-    const isReady = answer.failed.length === 0 && (!wait || jobs.every(({ state }) => state === 'done'));
-    if (!isReady) io.setExitCode(EXIT.failed);
+    const isDone = answer.failed.length === 0 && (!wait || jobs.every(isReady));
+    if (!isDone) io.setExitCode(EXIT.failed);
   });
 }
 

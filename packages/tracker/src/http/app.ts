@@ -15,6 +15,7 @@ import { MAX_AGENT_MESSAGE_BYTES, SESSION_PATH } from '../client/session-message
 import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
+import { addCoverageRoutes, type CoverageRouteDeps } from './coverage-routes.ts';
 import { installErrorAnswers } from './error-answer.ts';
 import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
 import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
@@ -29,7 +30,10 @@ export interface Guards {
 }
 
 export interface AppDeps
-  extends Omit<FleetRouteDeps & JobRouteDeps & ForeignRouteDeps & PolicyRouteDeps & MarathonRouteDeps, 'guards'>,
+  extends Omit<
+      FleetRouteDeps & JobRouteDeps & CoverageRouteDeps & ForeignRouteDeps & PolicyRouteDeps & MarathonRouteDeps,
+      'guards'
+    >,
     AcceptDeps {
   tokens: TokenStore;
   version: string;
@@ -62,6 +66,7 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addSessionRoute(app, deps);
   addFleetRoutes(app, { ...deps, guards });
   addJobRoutes(app, { ...deps, guards });
+  addCoverageRoutes(app, { ...deps, guards });
   addForeignRoutes(app, { ...deps, guards });
   addPolicyRoutes(app, { ...deps, guards });
   addMarathonRoutes(app, { ...deps, guards });

@@ -2,7 +2,7 @@
  * From apps to jobs: which hosts each may land on, one job for all images of one set of hosts.
  * Who asks, the watcher or an operator, is not known here.
  */
-import type { JobRequest, JobView } from '../client/api-schemas.ts';
+import type { JobRequest, JobView } from '../client/job-schemas.ts';
 import type { MarathonPrewarm } from '../client/marathon-schemas.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
@@ -20,12 +20,14 @@ export interface OpenSite {
   client: SiteClient;
 }
 
+export type JobFields = Omit<JobRequest, 'images' | 'hosts'>;
+
 export interface PrewarmDesk {
   /**
    * Without a site, or without its Mesos, by Shoal's labels. What failed for some is in the answer; throws TrackerError,
    * OciError, RegistryError when it failed for all.
    */
-  prewarm(workloads: readonly Workload[], open?: OpenSite, fields?: MarathonSite['prewarm']): Promise<MarathonPrewarm>;
+  prewarm(workloads: readonly Workload[], open?: OpenSite, terms?: JobFields): Promise<MarathonPrewarm>;
 }
 
 export interface PrewarmDeskDeps {
@@ -68,7 +70,7 @@ export function createPrewarmDesk(deps: PrewarmDeskDeps): PrewarmDesk {
   };
 
   return {
-    async prewarm(workloads, open, fields) {
+    async prewarm(workloads, open, terms) {
       const answer: MarathonPrewarm = { jobs: [], skipped: [], failed: [], withoutAgent: [] };
       const useful = workloads.filter((workload) => {
         const reason = whyUseless(workload);
@@ -80,7 +82,7 @@ export function createPrewarmDesk(deps: PrewarmDeskDeps): PrewarmDesk {
       answer.withoutAgent = withoutAgent.slice(0, MAX_NAMED_HOSTS);
       for (const { hosts, ids, images } of orders) {
         try {
-          answer.jobs.push(await deps.createJob({ ...open?.site.prewarm, ...fields, images, hosts }));
+          answer.jobs.push(await deps.createJob({ ...open?.site.prewarm, ...terms, images, hosts }));
         } catch (error) {
           failures.push({ ids, error });
         }

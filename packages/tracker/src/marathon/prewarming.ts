@@ -28,8 +28,7 @@ export function createMarathonPrewarming(deps: MarathonPrewarmingDeps): Marathon
   const open = deps.sites.map((site) => ({ site, client: createSiteClient(site) }));
   const watchers = open.map((one) => createWatcher({ ...deps, desk, open: one }));
   return {
-    prewarm: async ({ app, marathon, class: jobClass }) =>
-      desk.prewarm(workloadsIn(app), siteOf(open, marathon), jobClass && { class: jobClass }),
+    prewarm: async ({ app, marathon, ...terms }) => desk.prewarm(workloadsIn(app), siteOf(open, marathon), terms),
     start: () => {
       for (const watcher of watchers) watcher.start();
     },
