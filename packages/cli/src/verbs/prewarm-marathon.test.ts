@@ -36,6 +36,14 @@ describe('shoal prewarm --marathon-app', () => {
     });
   });
 
+  it('takes the terms of an order', async () => {
+    const prewarm = await site();
+    const { out } = await prewarm(APP, '--json', '--priority', '7', '--percent', '50', '--keep-until', '2099-01-01');
+    const [job] = JSON.parse(out).jobs;
+    expect(job.terms).toMatchObject({ priority: 7, percent: 50 });
+    expect(job.hosts).toHaveLength(1);
+  });
+
   it('ends with 1 when a part of a group cannot be ordered, and says which and why', async () => {
     const prewarm = await site();
     const missing = {
@@ -69,8 +77,9 @@ describe('shoal prewarm --marathon-app', () => {
   });
 
   it.each([
-    [['--marathon-app', 'a.json', 'team/app:1'], /give no others beside it/],
-    [['--marathon-app', 'a.json', '--hosts', 'web-1'], /give no others beside it/],
+    [['--marathon-app', 'a.json', 'team/app:1'], /give none beside it/],
+    [['--marathon-app', 'a.json', '--hosts', 'web-1'], /give none beside it/],
+    [['--marathon-app', 'a.json', '--standing'], /give none beside it/],
     [['team/app:1', '--marathon', 'http://m:8080'], /goes with --marathon-app/],
     [[], /give images, or --marathon-app FILE/],
   ])('is used wrongly: %j', async (args, why) => {

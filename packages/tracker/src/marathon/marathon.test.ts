@@ -30,9 +30,14 @@ async function fleet(site: Partial<MarathonSite> = {}, before: (kit: Doubles) =>
     await kit.agent('web-1', { labels: { rack: 'l1' } }),
     await kit.agent('web-2', { labels: { rack: 'l2' } }),
   ];
-  const jobs = async () => (await kit.client.jobs()).toReversed();
+  const jobs = async () => {
+    const ids = (await kit.client.jobs()).map(({ id }) => id).toReversed();
+    return await Promise.all(ids.map((id) => kit.client.job(id)));
+  };
   const hostsOf = async () =>
-    (await jobs()).map(({ images, hosts }) => [images[0]?.reference, ...hosts.map(({ name }) => name)].join(' '));
+    (await jobs()).map(({ images, hosts }) =>
+      [images[0]?.reference, ...hosts.map(({ name }) => name).sort()].join(' '),
+    );
   /** All that was sent before has been considered. */
   const settled = async () => {
     const id = `/shop/barrier-${marathon.asked.length}`;
@@ -60,12 +65,13 @@ describe('a deployment of Marathon', () => {
     ['light, LF', false, '\n'],
     ['heavy, CR LF', true, '\r\n'],
   ] as const)('is pre-warmed on the Mesos agents that its constraints allow (%s)', async (_form, heavy, lineEnd) => {
-    const { marathon, settled, agents } = await connected({ prewarm: { class: 'pull' } }, (kit) => {
+    const { marathon, settled, agents, jobs } = await connected({ prewarm: { class: 'pull', priority: 9 } }, (kit) => {
       Object.assign(kit.marathon, { heavy, lineEnd });
     });
     marathon.deploy(appOf('a', { constraints: [['rack', 'LIKE', 'r[1]']] }), 'StartApplication', 'ScaleApplication');
     expect(await agents[0]?.next('job')).toMatchObject({ class: 'pull', images: [{ reference: imageOf('a') }] });
     expect(await settled()).toEqual([`${imageOf('a')} web-1`]);
+    expect((await jobs())[0]?.terms).toEqual({ priority: 9 });
     expect(marathon.asked[0]).toBe(
       'GET /v2/events?event_type=deployment_info&event_type=api_post_event&plan-format=light',
     );

@@ -38,7 +38,7 @@ describe('an app that is ordered before it is deployed', () => {
     const { client } = await fleet();
     const onR1 = Array.from({ length: 65 }, (_, index) => appOf(`a${index}`, [['rack', 'IS', 'r1']]));
     const { jobs } = await client.prewarmMarathon({ app: { id: '/', apps: [...onR1, appOf('a66'), appOf('a1')] } });
-    const shown = jobs.map(({ images, hosts }) => [images.length, hosts.map(({ name }) => name)]);
+    const shown = jobs.map(({ images, hosts }) => [images.length, hosts.map(({ name }) => name).sort()]);
     expect(shown).toEqual([
       [64, ['web-1']],
       [1, ['web-1']],
@@ -50,7 +50,7 @@ describe('an app that is ordered before it is deployed', () => {
     const { client, urls } = await fleet(2);
     const app = appOf('a1', [['rack', 'IS', 'r1']]);
     const { jobs } = await client.prewarmMarathon({ app, marathon: `${urls[1]}/` });
-    expect(jobs[0]?.hosts.map(({ name }) => name)).toEqual(['db-1']);
+    expect(jobs[0]?.hosts.map(({ name }) => name).sort()).toEqual(['db-1']);
     await expect(client.prewarmMarathon({ app })).rejects.toMatchObject({ code: 'UNKNOWN_MARATHON', status: 404 });
     await expect(client.prewarmMarathon({ app, marathon: 'http://x' })).rejects.toThrow(urls[1]);
   });
@@ -63,7 +63,7 @@ describe('an app that is ordered before it is deployed', () => {
         ['hostname', 'LIKE', 'web.*'],
       ]),
     });
-    expect(jobs[0]?.hosts.map(({ name }) => name)).toEqual(['web-1', 'web-2']);
+    expect(jobs[0]?.hosts.map(({ name }) => name).sort()).toEqual(['web-1', 'web-2']);
   });
 
   it.each([
