@@ -27,7 +27,11 @@ export function createHashFanout(presence: Presence, clock: Clock): HashFanout {
       if (swarm.known === swarm.pieceCount) return sendNew(swarm, presence);
       let throttle = throttles.get(swarm.id);
       if (!throttle) {
-        throttle = createThrottle(clock, () => intervalOf(swarm), () => sendNew(swarm, presence));
+        throttle = createThrottle(
+          clock,
+          () => intervalOf(swarm),
+          () => sendNew(swarm, presence),
+        );
         throttles.set(swarm.id, throttle);
       }
       throttle.call();
