@@ -36,6 +36,7 @@ const BENCHES = {
   limits: () => import('./limits.mjs'),
   memory: () => import('./memory.mjs'),
   proxy: () => import('./proxy.mjs'),
+  ready: () => import('./ready.mjs'),
   sessions: () => import('./sessions.mjs'),
   swarm: () => import('./swarm.mjs'),
   yield: () => import('./yield.mjs'),

@@ -55,7 +55,15 @@ async function startAgent(index) {
       if (message.type === 'job') {
         const [image] = message.images;
         const layer = JSON.parse(Buffer.from(image.manifest.data, 'base64').toString()).layers[0];
-        work = { jobId: message.jobId, reference: image.reference, swarm: '', size: layer.size, pieces: 0, known: 0, state: 'fetching' };
+        work = {
+          jobId: message.jobId,
+          reference: image.reference,
+          swarm: '',
+          size: layer.size,
+          pieces: 0,
+          known: 0,
+          state: 'fetching',
+        };
         session.send({ type: 'join', request: 1, digest: layer.digest, jobId: message.jobId });
         const timer = setInterval(() => report(timer), message.reportMs);
       } else if (message.type === 'joined' && work !== undefined) {
@@ -75,7 +83,10 @@ async function startAgent(index) {
     if (work.state === 'loading') work.state = 'ready';
     else if (known === pieces) work.state = 'loading';
     const haveBytes = Math.floor((size * known) / pieces);
-    const feeders = Array.from({ length: 8 }, (_, at) => ({ name: `host-${(index + at) % count}`, bytes: haveBytes >> 3 }));
+    const feeders = Array.from({ length: 8 }, (_, at) => ({
+      name: `host-${(index + at) % count}`,
+      bytes: haveBytes >> 3,
+    }));
     const bytes = { imageBytes: size, wantedBytes: size, haveBytes, peerBytes: haveBytes, resumedBytes: 0 };
     const image = { reference, state: work.state, ...bytes, archiveBytes: 0, feeders };
     own.send({ type: 'have', swarm, pieces: known, complete: known === pieces });
@@ -98,7 +109,13 @@ async function startSeeder() {
       let next = 0;
       const timer = setInterval(() => {
         const hashes = randomBytes(HASH_BYTES).toString('base64');
-        session.send({ type: 'publish', swarm, first: next++, hashes, originBytes: Math.min(size, next * pieceLength) });
+        session.send({
+          type: 'publish',
+          swarm,
+          first: next++,
+          hashes,
+          originBytes: Math.min(size, next * pieceLength),
+        });
         if (next === pieces) clearInterval(timer);
       }, 1000 / piecesPerSecond);
     },

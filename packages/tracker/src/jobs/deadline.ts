@@ -8,8 +8,8 @@ import type { KnownAgent } from '../session/agent-roster.ts';
 import type { Presence } from '../session/presence.ts';
 import type { HostImageStore } from '../store/host-image-store.ts';
 import type { ZoneOf } from '../swarms/zones.ts';
-import { type ForecastHost, forecast } from './forecast.ts';
-import { imagesOf, type Job } from './job.ts';
+import { forecast } from './forecast.ts';
+import { imagesOf, type Job, type JobHost } from './job.ts';
 
 export interface DeadlineDeps {
   policy(): Policy | undefined;
@@ -24,10 +24,13 @@ export function deadlineWarning(deps: DeadlineDeps, job: Job, hosts: readonly Kn
   const { at, by } = job.terms;
   const policy = deps.policy();
   if (by === undefined || policy === undefined) return undefined;
-  const layersOf = rememberLayers(deps);
+  const lacking = createLacking(deps, job);
   const foreseen = forecast(policy, {
     class: job.class,
-    hosts: hosts.map((host) => forecastHost(deps, { job, host, layersOf })),
+    hosts: hosts.map((host) => ({
+      ...{ name: host.name, labels: host.labels, zone: deps.zoneOf(host), bytes: lacking(host) },
+      address: deps.presence.get(host.peerId)?.host,
+    })),
     fromMs: Math.max(job.createdAtMs, at === undefined ? 0 : Date.parse(at)),
     byMs: Date.parse(by),
   });
@@ -37,29 +40,30 @@ export function deadlineWarning(deps: DeadlineDeps, job: Job, hosts: readonly Kn
   return `${lateHosts} of ${hosts.length} hosts will not be ready by ${by}, but ${when}: the rule "${rule}" of the bandwidth policy leaves too little`;
 }
 
-type LayersOf = (manifestDigest: string) => readonly string[];
-
-function forecastHost(
-  deps: DeadlineDeps,
-  { job, host, layersOf }: { job: Job; host: KnownAgent; layersOf: LayersOf },
-): ForecastHost {
-  const has = new Set(deps.hostImages.ofHost(host.peerId).flatMap(({ digest }) => layersOf(digest)));
-  const jobHost = job.hosts.get(host.peerId);
-  const layers = jobHost ? imagesOf(job, jobHost).flatMap(({ variant }) => variant.layers) : [];
-  const lacks = new Map(layers.filter(({ digest }) => !has.has(digest)).map(({ digest, size }) => [digest, size]));
-  return {
-    ...{ name: host.name, labels: host.labels, zone: deps.zoneOf(host) },
-    address: deps.presence.get(host.peerId)?.host,
-    bytes: [...lacks.values()].reduce((sum, size) => sum + size, 0),
+/** Bytes that a host lacks, worked out once for all that run the same and had the same before. */
+function createLacking({ hostImages, document }: DeadlineDeps, job: Job): (host: KnownAgent) => number {
+  const layersOf = remember((digest) => readLayers(document(digest)));
+  const bytesOf = remember((_key, host: JobHost, has: readonly string[]) => {
+    const there = new Set(has.flatMap((digest) => layersOf(digest)));
+    const layers = imagesOf(job, host).flatMap(({ variant }) => variant.layers);
+    const lacks = new Map(layers.map(({ digest, size }) => [digest as string, there.has(digest) ? 0 : size]));
+    return [...lacks.values()].reduce((sum, size) => sum + size, 0);
+  });
+  return ({ peerId }) => {
+    const host = job.hosts.get(peerId);
+    const has = hostImages.ofHost(peerId).map(({ digest }) => digest);
+    return host === undefined ? 0 : bytesOf(`${host.variants} ${has}`, host, has);
   };
 }
 
-function rememberLayers({ document }: DeadlineDeps): LayersOf {
-  const known = new Map<string, readonly string[]>();
-  return (digest) => {
-    const layers = known.get(digest) ?? readLayers(document(digest));
-    known.set(digest, layers);
-    return layers;
+function remember<T, Rest extends unknown[]>(
+  make: (key: string, ...rest: Rest) => T,
+): (key: string, ...rest: Rest) => T {
+  const known = new Map<string, T>();
+  return (key, ...rest) => {
+    const value = known.has(key) ? (known.get(key) as T) : make(key, ...rest);
+    known.set(key, value);
+    return value;
   };
 }
 

@@ -70,7 +70,7 @@ describe('a deadline', () => {
     expect(forecast(policyOf('limit: { per: origin, egress: 1 Mbit/s }'), zoned)).toMatchObject({ lateHosts: 50 });
   });
 
-  it('of ten thousand hosts is told of all of them by a part of them', () => {
+  it('of ten thousand hosts is told at once', () => {
     expect(forecast(policyOf(SLOW), order({ hosts: hosts(10_000) }))).toMatchObject({ lateHosts: 10_000 });
   });
 });

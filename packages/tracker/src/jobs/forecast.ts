@@ -2,7 +2,15 @@
  * Whether the bandwidth policy lets a job be ready by its deadline: the bytes against what its rules and windows leave,
  * with the bound that `shoal simulate` measures swarms by, of which they reach all but a few percent. Pure.
  */
-import { limitsOf, nextChange, type Policy, type PolicyHost, rulesAt, type TrafficClass } from '@shoal/policy';
+import {
+  limitsOf,
+  matchesHost,
+  nextChange,
+  type Policy,
+  type PolicyHost,
+  rulesAt,
+  type TrafficClass,
+} from '@shoal/policy';
 
 export interface ForecastHost extends PolicyHost {
   /** What it lacks. */
@@ -28,13 +36,13 @@ export interface Forecast {
 /** Frames around the bytes, and how far swarms stay behind their bound. */
 const OVERHEAD = 1.12;
 const HORIZON_MS = 7 * 24 * 3600_000;
-/** Of larger fleets so many hosts stand for all. */
-const MAX_HOSTS = 2000;
 
 /** So many bytes have to pass under a rate that changes with time; hosts are those that wait for them. */
 interface Load {
   bytes: number;
   hosts: number;
+  /** Each host for itself, not all of them together. */
+  isOfHosts?: boolean;
   leftBytes: number;
   readyMs: number | undefined;
   /** What left it least so far. */
@@ -44,7 +52,7 @@ interface Load {
 
 /** Undefined when all are ready in time, as far as the policy decides it. */
 export function forecast(policy: Policy, order: ForecastOrder): Forecast | undefined {
-  const loads = loadsOf(order).filter(({ bytes }) => bytes > 0);
+  const loads = loadsOf(policy, order).filter(({ bytes }) => bytes > 0);
   const endMs = order.byMs + HORIZON_MS;
   for (let at = order.fromMs; at < endMs && loads.some(({ readyMs }) => readyMs === undefined); ) {
     const next = Math.min(nextChange(policy, at) ?? endMs, endMs);
@@ -57,10 +65,17 @@ export function forecast(policy: Policy, order: ForecastOrder): Forecast | undef
   const ends = late.map(({ readyMs }) => readyMs ?? Number.POSITIVE_INFINITY);
   const readyMs = Math.max(...ends);
   return {
-    lateHosts: Math.min(order.hosts.length, Math.max(...late.map(({ hosts }) => hosts), sumOfSingles(late, order))),
+    lateHosts: lateHostsOf(late),
     readyMs: Number.isFinite(readyMs) ? readyMs : undefined,
     rule: late[ends.indexOf(readyMs)]?.least.rule ?? '',
   };
+}
+
+/** Hosts that are late for themselves, or all that wait for something they share. */
+function lateHostsOf(late: readonly Load[]): number {
+  const single = late.filter(({ isOfHosts }) => isOfHosts).reduce((sum, { hosts }) => sum + hosts, 0);
+  const together = late.filter(({ isOfHosts }) => !isOfHosts).map(({ hosts }) => hosts);
+  return Math.max(single, ...together);
 }
 
 function move(load: Load, policy: Policy, { fromMs, toMs }: { fromMs: number; toMs: number }): void {
@@ -73,35 +88,42 @@ function move(load: Load, policy: Policy, { fromMs, toMs }: { fromMs: number; to
   else load.leftBytes -= moved;
 }
 
-/** Loads of one host stand for a part of the fleet each. */
-function sumOfSingles(late: readonly Load[], { hosts }: ForecastOrder): number {
-  const singles = late.filter((load) => load.hosts === 1).length;
-  return Math.round((singles * hosts.length) / Math.min(hosts.length, MAX_HOSTS));
-}
-
-function loadsOf(order: ForecastOrder): Load[] {
-  const step = Math.max(1, order.hosts.length / MAX_HOSTS);
-  const sample = Array.from({ length: Math.min(order.hosts.length, MAX_HOSTS) }, (_, index) => {
-    return order.hosts[Math.floor(index * step)] as ForecastHost;
-  });
+function loadsOf(policy: Policy, order: ForecastOrder): Load[] {
   const load = (bytes: number, hosts: number, rateUnder: Load['rateUnder']): Load => ({
     ...{ bytes, hosts, leftBytes: bytes * OVERHEAD, readyMs: undefined, least: lowest([]), rateUnder },
   });
-  const most = (hosts: readonly ForecastHost[]) => Math.max(0, ...hosts.map(({ bytes }) => bytes));
-  const zones = new Map<string, ForecastHost[]>();
-  for (const host of order.hosts) {
-    if (host.zone !== undefined) zones.set(host.zone, [...(zones.get(host.zone) ?? []), host]);
-  }
+  const most = (hosts: readonly ForecastHost[]) => hosts.reduce((least, { bytes }) => Math.max(least, bytes), 0);
+  const singles = groupBy(order.hosts, (host) => `${host.bytes} ${rulesOf(policy, host)}`);
+  const zones = groupBy(
+    order.hosts.filter(({ zone }) => zone !== undefined),
+    ({ zone }) => zone as string,
+  );
   const all = order.hosts.reduce((sum, { bytes }) => sum + bytes, 0);
   return [
-    ...sample.map((host) => load(host.bytes, 1, (policy) => hostRate(policy, host, order.class))),
+    ...singles.map((hosts) => {
+      const [host] = hosts as [ForecastHost];
+      return { ...load(host.bytes, hosts.length, (now) => hostRate(now, host, order.class)), isOfHosts: true };
+    }),
     // A piece enters a zone once, and leaves the registry once.
-    ...[...zones.values()].map((hosts) =>
-      load(most(hosts), hosts.length, (policy) => sharedRate(policy, hosts, ['zone', 'ingress'])),
-    ),
-    load(most(order.hosts), order.hosts.length, (policy) => sharedRate(policy, order.hosts, ['origin', 'egress'])),
-    load(all, order.hosts.length, (policy) => sharedRate(policy, order.hosts, ['fleet', 'download'])),
+    ...zones.map((hosts) => load(most(hosts), hosts.length, (now) => sharedRate(now, hosts, ['zone', 'ingress']))),
+    load(most(order.hosts), order.hosts.length, (now) => sharedRate(now, order.hosts, ['origin', 'egress'])),
+    load(all, order.hosts.length, (now) => sharedRate(now, order.hosts, ['fleet', 'download'])),
   ];
+}
+
+/** Which rules are about a host, whenever they hold: hosts with the same ones fare alike. */
+function rulesOf({ rules }: Policy, host: ForecastHost): string {
+  return rules.map(({ match }) => (matchesHost(match, host) ? '1' : '0')).join('');
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return [...groups.values()];
 }
 
 /** What a host may receive, and what hosts like it may send to each other: the lesser. */

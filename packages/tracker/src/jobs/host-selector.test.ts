@@ -72,6 +72,13 @@ describe('the hosts of a job', () => {
     expect(names([host('a')], 'a', '*', 'env=prod')).toEqual(['a']);
   });
 
+  it('of an order that names them one by one are looked up, whatever the case; a misspelt one is told as written', () => {
+    const known = Array.from({ length: 10_000 }, (_, index) => host(`web-${index}`));
+    const texts = known.map(({ name }) => name.toUpperCase());
+    expect(names(known, ...texts.slice(1), 'seeder', 'db-*')).toHaveLength(9999);
+    expect(unmatched(known, [...texts, 'Web-X', 'db-*'].map(parseSelector))).toEqual(['Web-X', 'db-*']);
+  });
+
   it('include those that are away, but not the old self of a host that was set up anew', () => {
     const old = host('a', { peerId: 'old', online: false, lastSeenAtMs: 1 });
     const away = host('b', { online: false });

@@ -93,9 +93,10 @@ function matchesName(glob: string, name: string): boolean {
  * A host that was set up anew has a new key: its old self, offline under the same name, is left out.
  */
 export function selectHosts<T extends HostCandidate>(known: readonly T[], selectors?: readonly HostSelector[]): T[] {
-  const wanted = known.filter((host) =>
-    selectors ? selectors.some((selector) => matchesSelector(selector, host)) : host.role === 'agent',
-  );
+  const { names, others } = split(selectors ?? []);
+  const isWanted = (host: T) =>
+    names.has(host.name.toLowerCase()) || others.some((selector) => matchesSelector(selector, host));
+  const wanted = known.filter((host) => (selectors ? isWanted(host) : host.role === 'agent'));
   const newest = new Map<string, T>();
   for (const host of wanted) {
     const other = newest.get(host.name);
@@ -106,11 +107,26 @@ export function selectHosts<T extends HostCandidate>(known: readonly T[], select
 
 /** Of what an order names, what is no host: most likely misspelt. */
 export function unmatched(known: readonly HostCandidate[], selectors: readonly HostSelector[]): string[] {
-  return selectors.flatMap((selector) => {
+  const there = new Set(known.map(({ name }) => name.toLowerCase()));
+  const { names, others } = split(selectors);
+  const missing = [...names].filter(([name]) => !there.has(name)).map(([, written]) => written);
+  const unmet = others.flatMap((selector) => {
     const misspelt = selector.names.filter((glob) => !known.some(({ name }) => matchesName(glob, name)));
     if (misspelt.length > 0) return misspelt;
     return known.some((host) => matchesSelector(selector, host)) ? [] : [selector.text];
   });
+  return [...missing, ...unmet];
+}
+
+/**
+ * Those that are one host's name and nothing else, by that name in lower case: an order that names thousands of hosts
+ * looks them up.
+ */
+function split(selectors: readonly HostSelector[]): { names: Map<string, string>; others: HostSelector[] } {
+  const isName = ({ names, terms }: HostSelector) =>
+    names.length === 1 && terms.length === 0 && !/[*?]/.test(names[0] ?? '');
+  const names = selectors.filter(isName).map(({ names: [name = ''] }): [string, string] => [name.toLowerCase(), name]);
+  return { names: new Map(names), others: selectors.filter((selector) => !isName(selector)) };
 }
 
 function isNewer(a: HostCandidate, b: HostCandidate): boolean {
