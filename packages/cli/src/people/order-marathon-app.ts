@@ -39,22 +39,21 @@ async function outcomes(client: TrackerClient, jobs: readonly JobView[], io: Io)
 }
 
 function readApp(io: Io, file: string): MarathonRequest['app'] {
-  const name = file === '-' ? 'stdin' : file;
   let text: string;
   try {
-    text = readFileSync(file === '-' ? 0 : resolve(io.cwd, file), 'utf8');
+    text = readFileSync(resolve(io.cwd, file), 'utf8');
   } catch (cause) {
     const { code = 'unknown' } = cause as NodeJS.ErrnoException;
-    throw new CliError('UNREADABLE_FILE', `${name} cannot be read (${code}); see that it exists.`, { cause });
+    throw new CliError('UNREADABLE_FILE', `${file} cannot be read (${code}); see that it exists.`, { cause });
   }
   try {
     const app: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     if (typeof app === 'object' && app !== null) return app as MarathonRequest['app'];
   } catch (cause) {
     const what = (cause as Error).message;
-    throw new CliError('WRONG_USAGE', `${name} is no JSON: ${what}. Give the file that Marathon gets.`, { cause });
+    throw new CliError('WRONG_USAGE', `${file} is no JSON: ${what}. Give the file that Marathon gets.`, { cause });
   }
-  throw new CliError('WRONG_USAGE', `${name} is no app: give a JSON object, as Marathon gets it.`);
+  throw new CliError('WRONG_USAGE', `${file} is no app: give a JSON object, as Marathon gets it.`);
 }
 
 /** What an operator must know beside the jobs. */

@@ -37,7 +37,7 @@ export function prewarmCommand(io: Io): Command {
     )
     .option(
       '--marathon-app <file>',
-      'instead of images and hosts: an app, pod or group of Marathon, before it is deployed; - is stdin',
+      'instead of images and hosts: an app, pod or group of Marathon, before it is deployed',
     )
     .option('--marathon <url>', 'with --marathon-app: which Marathon of tracker.yaml, where it has several')
     .option('--percent <n>', 'only so many of those hosts, the same ones each time', percent)
