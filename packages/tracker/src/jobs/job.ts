@@ -117,10 +117,10 @@ export function outcomeOf({ hosts }: Job): 'done' | 'failed' | undefined {
   return failed ? 'failed' : 'done';
 }
 
-/** Begins the next wave, or pauses the job, where its hosts have come that far. True when it did. */
-export function advanceWaves(job: Job): boolean {
+/** Begins the next wave, or pauses the job, where its hosts have come that far. */
+export function advanceWaves(job: Job): 'go on' | 'stop' | 'wait' {
   const { waves } = job.terms;
-  if (waves === undefined || job.ended || job.paused !== undefined || !job.begun) return false;
+  if (waves === undefined || job.ended || job.paused !== undefined || !job.begun) return 'wait';
   const figures = { begun: 0, failed: 0, inWave: 0, readyInWave: 0 };
   for (const { wave, state } of job.hosts.values()) {
     if (wave >= job.waves) continue;
@@ -133,11 +133,11 @@ export function advanceWaves(job: Job): boolean {
   const step = nextStep(waves, figures);
   if (step === 'stop') {
     job.paused = `${figures.failed} of ${figures.begun} hosts failed, more than ${waves.stopAt} %: "resume" goes on all the same`;
-    return true;
+    return step;
   }
-  if (step === 'wait' || job.waves >= waves.percents.length) return false;
+  if (step === 'wait' || job.waves >= waves.percents.length) return 'wait';
   job.waves++;
-  return true;
+  return step;
 }
 
 function updateHost(job: Job, host: JobHost): boolean {

@@ -16,9 +16,9 @@ import type { HostImageStore } from '../store/host-image-store.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { JobsForSwarms } from '../swarms/rights.ts';
 import { matchesSelector, parseSelector } from './host-selector.ts';
-import { advanceWaves, applyReports, failBlob, isEnded, type Job, type JobHost, outcomeOf, retryHost } from './job.ts';
+import { advanceWaves, applyReports, isEnded, type Job, type JobHost, outcomeOf, retryHost } from './job.ts';
 import { createJobAlarm, type JobAlarm } from './job-alarm.ts';
-import { rightOf } from './job-rights.ts';
+import { createJobsForSwarms } from './job-rights.ts';
 import { createJobSaver, type JobSaver } from './job-saver.ts';
 import { summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
 import { hostOf, newJob } from './new-job.ts';
@@ -95,7 +95,10 @@ export function createJobs(deps: JobsDeps): Jobs {
   for (const job of deps.store.open()) changed(desk, addOpen(desk, job));
   onAlarm(desk);
   return {
-    ...forSwarms(desk),
+    ...createJobsForSwarms({
+      ...{ open: desk.open, log: deps.log, changed: (open) => changed(desk, open) },
+      moved: (open, host) => hostMoved(desk, open, host),
+    }),
     create: (request, openSource) => create(desk, request, openSource ?? deps.openSource),
     view: (id) => viewOf(desk, find(desk, id)),
     list: () => deps.store.latest(MAX_LISTED).map(({ id, summary }) => summary ?? briefOf(desk, find(desk, id))),
@@ -107,7 +110,10 @@ export function createJobs(deps: JobsDeps): Jobs {
     report: (session, message) => report(desk, session, message),
     opened: (session) => opened(desk, session),
     closed: (session) => eachJobOf(desk, session.peerId, hostChanged),
-    forgetHost: (peerId) => eachJobOf(desk, peerId, (open, host) => forgetHost(desk, open, host)),
+    forgetHost: (peerId) => {
+      deps.hostImages.forget(peerId);
+      eachJobOf(desk, peerId, (open, host) => forgetHost(desk, open, host));
+    },
     bringing: (peerId, reference) =>
       [...desk.open.values()].filter((open) => brings(open, peerId, reference)).map(({ job }) => job.id),
     countRunning: () => desk.open.size,
@@ -147,7 +153,9 @@ async function create(desk: Desk, request: JobRequest, openSource: OpenSource): 
 
 function addOpen(desk: Desk, job: Job): OpenJob {
   const open = openJob(job, desk.deps.clock, () => {
-    if (advanceWaves(job)) handOverAll(desk, open);
+    const step = advanceWaves(job);
+    if (step === 'go on') handOverAll(desk, open);
+    if (step === 'stop') tellHosts(desk, job, 'paused');
     desk.saver.state(job);
     notify(open, factsOf(desk));
   });
@@ -281,7 +289,6 @@ function retry(desk: Desk, id: string): JobView {
 }
 
 function forgetHost(desk: Desk, open: OpenJob, host: JobHost): void {
-  desk.deps.hostImages.forget(host.peerId);
   if (isEnded(host)) return;
   desk.deps.store.removeHost(open.job.id, host.peerId);
   open.job.hosts.delete(host.peerId);
@@ -318,43 +325,6 @@ function watch(desk: Desk, id: string, watcher: JobWatcher): () => void {
   const watchers = desk.open.get(id)?.watchers;
   watchers?.set(watcher, new Set());
   return () => void watchers?.delete(watcher);
-}
-
-function forSwarms(desk: Desk): JobsForSwarms {
-  const naming = (digest: string) => [...desk.open.values()].filter(({ blobs }) => blobs.has(digest));
-  return {
-    rightOf: (jobId, peerId, digest) => {
-      const job = desk.open.get(jobId)?.job;
-      const host = job?.hosts.get(peerId);
-      return job && host && rightOf(job, host, digest);
-    },
-    mayRead: (peerId, digest) =>
-      naming(digest).some(({ job }) => {
-        const host = job.hosts.get(peerId);
-        return host !== undefined && rightOf(job, host, digest) !== undefined;
-      }),
-    addOrigin: (jobId, bytes) => {
-      const open = desk.open.get(jobId);
-      if (!open) return;
-      open.job.originBytes += bytes;
-      open.throttle.call();
-    },
-    blobFailed: (digest, error, peerIds) => {
-      desk.deps.log.warn({ digest, code: error.code, foreign: error.text }, 'blob given up');
-      for (const open of naming(digest)) {
-        for (const host of open.job.hosts.values()) {
-          if (peerIds && !peerIds.includes(host.peerId)) continue;
-          if (!failBlob(open.job, host, { digest, error })) continue;
-          hostMoved(desk, open, host);
-          hostChanged(open, host);
-        }
-        changed(desk, open);
-      }
-    },
-    blobChanged: (digest) => {
-      for (const open of naming(digest)) open.throttle.call();
-    },
-  };
 }
 
 function eachJobOf(desk: Desk, peerId: string, visit: (open: OpenJob, host: JobHost) => void): void {

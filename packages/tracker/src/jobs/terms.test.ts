@@ -120,6 +120,7 @@ describe('hosts of an order', () => {
       warning: expect.stringMatching(/^1 of 1 hosts failed/),
     });
     expect(jobsIn(other)).toBe(0);
+    expect(await canary.next('jobClosed')).toMatchObject({ reason: 'paused' });
     await expect(client.actOnJob(job.id, 'retry')).resolves.toMatchObject({ counts: { failed: 0 } });
     await client.actOnJob(job.id, 'resume');
     await canary.next('job');
