@@ -26,6 +26,7 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['POST', '/v1/jobs/none/pause', 'admin'],
   ['POST', '/v1/jobs/none/resume', 'admin'],
   ['POST', '/v1/jobs/none/retry', 'admin'],
+  ['POST', '/v1/marathon/prewarm', 'admin'],
   ['POST', '/v1/tokens', 'admin'],
   ['GET', '/v1/tokens', 'admin'],
   ['DELETE', '/v1/tokens/none', 'admin'],
