@@ -96,7 +96,7 @@ export const jobSummarySchema = z.object({
       imageBytes: amountSchema.describe('the largest of its platforms'),
     }),
   ),
-  selectors: z.array(z.string()).optional(),
+  selectors: z.array(z.string()).optional().describe('as ordered, the first 20'),
   terms: jobTermsSchema,
   createdAt: instantSchema,
   finishedAt: instantSchema.optional(),

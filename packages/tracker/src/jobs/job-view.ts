@@ -10,6 +10,9 @@ const MIN_REPORT_MS = 250;
 const MAX_REPORT_MS = 2000;
 const REPORTS_A_SECOND = 1000;
 
+/** An orchestrator names thousands of hosts one by one; `hosts` has them all. */
+const MAX_SELECTORS = 20;
+
 export interface ViewFacts {
   isOnline(peerId: string): boolean;
   /** Why a blob does not come, when that is known. */
@@ -28,7 +31,7 @@ export function summaryOfJob(job: Job, facts: ViewFacts): JobSummary {
   const state = stateOfJob(job);
   const leftMs = state === 'running' && facts.bytesPerSecond > 0 ? leftMsOf(bytes, facts.bytesPerSecond) : undefined;
   return {
-    ...{ id, state, class: jobClass, selectors, terms, originBytes, counts, bytes },
+    ...{ id, state, class: jobClass, selectors: selectors?.slice(0, MAX_SELECTORS), terms, originBytes, counts, bytes },
     images: job.images.map(({ reference, variants }) => ({
       reference,
       digests: variants.map(({ manifest }) => manifest.digest),
