@@ -112,26 +112,61 @@ export class Downloads {
     this.#aheadMs = budget.aheadMs;
     let left = budget.bytes;
     let remoteLeft = budget.remoteBytes ?? Number.POSITIVE_INFINITY;
+    const mayAsk = (link: Link): boolean => this.#mayAsk(link, now) && (!link.remote || remoteLeft > 0);
+    const ask = (link: Link, block: Block): void => {
+      noteAsked(link, block, now);
+      effects.push({ type: 'request', link: link.link, ...block });
+      left -= block.length;
+      if (link.remote) remoteLeft -= block.length;
+    };
+    const first = (suits: (link: Link) => boolean): Link | undefined => {
+      for (let index = 0; index < links.length; index++)
+        if (mayAsk(inTurn(index)) && suits(inTurn(index))) return inTurn(index);
+      return undefined;
+    };
+    for (const piece of this.#reading) {
+      const found = left > 0 ? this.#forReader(piece, first, now) : undefined;
+      if (found === undefined) continue;
+      const { link, active } = found;
+      while (left > 0 && active.unaskedCount > 0 && mayAsk(link))
+        ask(link, this.#ask(active, unaskedBlock(active), link) as Block);
+    }
     for (let asked = true; asked && left > 0; ) {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
         const link = inTurn(index);
-        if (!this.#mayAsk(link, now) || (link.remote && remoteLeft <= 0)) continue;
+        if (!mayAsk(link)) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
           link.exhaustedAt = this.#version;
           continue;
         }
-        noteAsked(link, block, now);
-        const { piece, offset, length } = block;
-        effects.push({ type: 'request', link: link.link, piece, offset, length });
-        left -= length;
-        if (link.remote) remoteLeft -= length;
+        ask(link, block);
         asked = true;
       }
     }
     this.#askLeases(links, now, effects);
     return effects;
+  }
+
+  /**
+   * A piece that is waited for, and whom to ask for it: before all turns. Under a cap a seeder, which stands first, would
+   * else be asked for other pieces until it has no more.
+   */
+  #forReader(
+    piece: number,
+    first: (suits: (link: Link) => boolean) => Link | undefined,
+    now: number,
+  ): { link: Link; active: ActivePiece } | undefined {
+    const begun = this.#active.get(piece);
+    const owner = begun?.owner === undefined ? undefined : this.#links.get(begun.owner);
+    if (begun !== undefined && owner !== undefined) return { link: owner, active: begun };
+    if (begun === undefined && (!this.picker.isOpen(piece) || this.#active.size >= this.#maxActive)) return undefined;
+    const link = first((one) => this.#mayFetch(one, piece, now) && (begun?.blockBytes ?? 0) <= one.blockBytes);
+    if (link === undefined) return undefined;
+    const active = begun ?? this.#begin(piece, link);
+    active.owner = link.link;
+    return { link, active };
   }
 
   #mayAsk(link: Link, now: number): boolean {
@@ -295,12 +330,10 @@ export class Downloads {
   }
 
   /**
-   * Somebody reads the blob while it comes: the piece that is waited for goes before all, and every second other one is
-   * of those that come next there. The rest stays with the rarest, or hosts that read side by side would all ask for the
-   * same pieces.
+   * Somebody reads the blob while it comes: every second piece is of those that come next there. The rest stays with the
+   * rarest, or hosts that read side by side would all ask for the same pieces.
    */
   #pickForReader(link: Link): number | undefined {
-    for (const piece of this.#reading) if (this.picker.isOpen(piece) && link.have.has(piece)) return piece;
     if (this.#reading.length === 0 || this.#readAhead++ % 2 === 0) return undefined;
     let best: number | undefined;
     for (const first of this.#reading)
@@ -318,6 +351,12 @@ export class Downloads {
       ? this.leases.oldest((leased) => this.picker.isOpen(leased) && link.have.has(leased))
       : (this.#pickForReader(link) ?? this.picker.pick(link.have));
     if (piece === undefined) return undefined;
+    const active = this.#begin(piece, link);
+    active.owner = link.link;
+    return active;
+  }
+
+  #begin(piece: number, link: Link): ActivePiece {
     this.picker.close(piece);
     const { size, pieceLength } = this.#options;
     const active = startPiece(
@@ -325,7 +364,6 @@ export class Downloads {
       pieceSize(piece, size, pieceLength),
       Math.min(link.blockBytes, link.remote ? this.#mostRemoteBlockBytes : this.#mostBlockBytes),
     );
-    active.owner = link.link;
     this.#active.set(piece, active);
     return active;
   }
