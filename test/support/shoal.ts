@@ -4,7 +4,7 @@
  */
 
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostView, JobView } from '@shoal/tracker/client';
@@ -154,6 +154,17 @@ async function writeConfig(folder: string, name: string, config: object): Promis
   const path = join(folder, name);
   await writeFile(path, JSON.stringify(config)); // JSON is YAML
   return path;
+}
+
+/** So many bytes of a layer are on the agent's disk. */
+export async function layerIsComing({ dataDir }: ShoalAgent, bytes: number): Promise<void> {
+  const blobs = join(dataDir, 'data', 'blobs');
+  await waitFor(`${bytes} bytes of a layer`, async () => {
+    const files = await readdir(blobs).catch(() => []);
+    const blobFiles = files.filter((file) => file.endsWith('.blob'));
+    const states = await Promise.all(blobFiles.map((file) => stat(join(blobs, file))));
+    return states.some(({ blocks }) => blocks * 512 > bytes);
+  });
 }
 
 /** The job as it is when `until` holds. */
