@@ -39,6 +39,14 @@ const BUSY_MS = 20;
 /** So far ahead of who reads in order. */
 const READ_AHEAD_PIECES = 16;
 
+/** One call of `request`. */
+interface Round {
+  count: number;
+  inTurn(index: number): Link;
+  mayAsk(link: Link): boolean;
+  ask(link: Link, block: Block): void;
+}
+
 export class Downloads {
   readonly picker: PiecePicker;
   readonly leases: Leases;
@@ -112,25 +120,14 @@ export class Downloads {
     this.#aheadMs = budget.aheadMs;
     let left = budget.bytes;
     let remoteLeft = budget.remoteBytes ?? Number.POSITIVE_INFINITY;
-    const mayAsk = (link: Link): boolean => this.#mayAsk(link, now) && (!link.remote || remoteLeft > 0);
+    const mayAsk = (link: Link): boolean => left > 0 && this.#mayAsk(link, now) && (!link.remote || remoteLeft > 0);
     const ask = (link: Link, block: Block): void => {
       noteAsked(link, block, now);
       effects.push({ type: 'request', link: link.link, ...block });
       left -= block.length;
       if (link.remote) remoteLeft -= block.length;
     };
-    const first = (suits: (link: Link) => boolean): Link | undefined => {
-      for (let index = 0; index < links.length; index++)
-        if (mayAsk(inTurn(index)) && suits(inTurn(index))) return inTurn(index);
-      return undefined;
-    };
-    for (const piece of this.#reading) {
-      const found = left > 0 ? this.#forReader(piece, first, now) : undefined;
-      if (found === undefined) continue;
-      const { link, active } = found;
-      while (left > 0 && active.unaskedCount > 0 && mayAsk(link))
-        ask(link, this.#ask(active, unaskedBlock(active), link) as Block);
-    }
+    this.#askForReaders({ count: links.length, inTurn, mayAsk, ask }, now);
     for (let asked = true; asked && left > 0; ) {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
@@ -150,23 +147,31 @@ export class Downloads {
   }
 
   /**
-   * A piece that is waited for, and whom to ask for it: before all turns. Under a cap a seeder, which stands first, would
-   * else be asked for other pieces until it has no more.
+   * The pieces that are waited for, before all turns: under a cap a seeder, which stands first, would else be asked for
+   * other pieces until it has no more, while one that another peer has begun stands still.
    */
-  #forReader(
-    piece: number,
-    first: (suits: (link: Link) => boolean) => Link | undefined,
-    now: number,
-  ): { link: Link; active: ActivePiece } | undefined {
+  #askForReaders(round: Round, now: number): void {
+    for (const piece of this.#reading) {
+      const { link, active } = this.#forReader(piece, round, now) ?? {};
+      while (link !== undefined && active !== undefined && active.unaskedCount > 0 && round.mayAsk(link))
+        round.ask(link, this.#ask(active, unaskedBlock(active), link) as Block);
+    }
+  }
+
+  #forReader(piece: number, round: Round, now: number): { link: Link; active: ActivePiece } | undefined {
     const begun = this.#active.get(piece);
     const owner = begun?.owner === undefined ? undefined : this.#links.get(begun.owner);
     if (begun !== undefined && owner !== undefined) return { link: owner, active: begun };
     if (begun === undefined && (!this.picker.isOpen(piece) || this.#active.size >= this.#maxActive)) return undefined;
-    const link = first((one) => this.#mayFetch(one, piece, now) && (begun?.blockBytes ?? 0) <= one.blockBytes);
-    if (link === undefined) return undefined;
-    const active = begun ?? this.#begin(piece, link);
-    active.owner = link.link;
-    return { link, active };
+    for (let index = 0; index < round.count; index++) {
+      const link = round.inTurn(index);
+      if (!round.mayAsk(link) || !this.#mayFetch(link, piece, now)) continue;
+      if ((begun?.blockBytes ?? 0) > link.blockBytes) continue;
+      const active = begun ?? this.#begin(piece, link);
+      active.owner = link.link;
+      return { link, active };
+    }
+    return undefined;
   }
 
   #mayAsk(link: Link, now: number): boolean {
