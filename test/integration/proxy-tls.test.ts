@@ -30,7 +30,7 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
 
     beforeAll(async () => {
       [registry, image] = await Promise.all([
-        startRegistry({ key, cert }),
+        startRegistry({ tls: { key, cert } }),
         makeImage({ baseBytes: SMALL, middleBytes: SMALL }),
       ]);
       await pushImage(image.layout, `${registry.host}/team/app:1`);
