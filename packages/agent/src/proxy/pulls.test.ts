@@ -61,6 +61,19 @@ describe('a blob that is on its way', () => {
     expect(swarms.offered).toEqual([BLOB.digest]);
   });
 
+  it('is waited for as long as the cap needs for a piece', async () => {
+    const waits = { pieceMs: 20 };
+    const capped = await proxyTo(serveBlob, {}, { opens: pieces([0]), waits, bytesPerSecond: 10_000 });
+    const answer = capped.ask(PATH);
+    await until('the wait', () => capped.swarms.reading.includes(1));
+    const free = await proxyTo(serveBlob, {}, { opens: pieces([0]), waits });
+    await free.ask(PATH); // began later and has waited its 20 ms
+    expect(capped.proxy.running()).toMatchObject([{ source: 'swarm', clients: 1 }]);
+    await fill(capped.store, BLOB);
+    expect((await answer).bytes.equals(BLOB.bytes)).toBe(true);
+    expect(capped.registry.asked).toEqual([]);
+  });
+
   it('goes on by each client’s own request when the registry’s bytes are wrong', async () => {
     const wrong: Handler = (request, response) => serveRange(request, response, Buffer.alloc(BLOB.size));
     const { ask, swarms } = await proxyTo(wrong, {}, { opens: pieces([0]), waits: { pieceMs: 20 } });
