@@ -1,6 +1,6 @@
 /**
- * An agent that is killed while containerd or podman pulls through it as a mirror, and what they make of that: each has
- * its own idea of what follows when a body breaks off.
+ * An agent that is killed, or whose disk fills up, while containerd or podman pulls through it as a mirror. Each of them
+ * has its own idea of what follows when a body breaks off.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,10 +8,12 @@ import { beforeAll, expect, it } from 'vitest';
 import { tempDir } from '../support/cleanup.ts';
 import { startContainerd } from '../support/containerd.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
+import { blobsOf } from '../support/operator.ts';
 import { startPodman } from '../support/podman.ts';
 import { freePort } from '../support/port.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
-import { layerIsComing, type ShoalSite, startSite } from '../support/shoal.ts';
+import { layerIsComing, type ShoalAgent, type ShoalSite, startSite } from '../support/shoal.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 import { requireTools } from '../support/tools.ts';
 
 const MiB = 1024 * 1024;
@@ -27,6 +29,7 @@ interface Puller {
   pull(): Promise<unknown>;
   /** What it says of the image: its manifest's digest is in it. */
   described(): Promise<string>;
+  forget(): Promise<unknown>;
 }
 
 interface Places {
@@ -45,6 +48,7 @@ async function containerd({ mirror, registry }: Places): Promise<Puller> {
   return {
     pull: () => ctr('images', 'pull', '--snapshotter', 'native', '--hosts-dir', certs, NAME),
     described: () => ctr('images', 'list', `name==${NAME}`),
+    forget: () => ctr('images', 'remove', '--sync', NAME),
   };
 }
 
@@ -56,11 +60,12 @@ async function podman({ mirror, registry }: Places): Promise<Puller> {
   return {
     pull: () => say(['pull', '--quiet', NAME]),
     described: () => say(['image', 'inspect', '--format', '{{.Digest}}', NAME]),
+    forget: () => say(['image', 'rm', '--force', NAME]),
   };
 }
 
 requireTools(['root', 'docker-registry', 'skopeo', 'containerd', 'ctr', 'podman', 'static-busybox'])(
-  'an agent that dies in the middle of a pull',
+  'an agent that fails in the middle of a pull',
   () => {
     let registry: TestRegistry;
     let image: TestImage;
@@ -73,22 +78,22 @@ requireTools(['root', 'docker-registry', 'skopeo', 'containerd', 'ctr', 'podman'
       site = await startSite({ registries: [{ host: HARBOR, url: registry.url }] });
     }, 60_000);
 
-    /** The engine pulls, and the agent is killed when a third of the base layer has come. */
-    async function killedWhile(start: (places: Places) => Promise<Puller>, where: { registry: string }) {
+    /** The engine pulls, and a third of the base layer has come to the agent's disk. */
+    async function halfWay(
+      start: (places: Places) => Promise<Puller>,
+      where: { registry: string; prepare?(agent: ShoalAgent): Promise<void> },
+    ) {
       const port = await freePort();
       const proxy = { port, registries: [{ host: HARBOR, url: registry.url }] };
-      const name = `${start.name}-${port}`;
-      const [agent, puller] = await Promise.all([
-        site.startAgent({ name, cap: '12 MB/s', proxy }),
-        start({ ...where, mirror: `127.0.0.1:${port}` }),
-      ]);
+      const agent = await site.startAgent({ name: `${start.name}-${port}`, cap: '12 MB/s', proxy });
+      await where.prepare?.(agent);
+      const puller = await start({ registry: where.registry, mirror: `127.0.0.1:${port}` });
       const from = registry.accessLog().length;
       const outcome = puller.pull().then(
         () => 'pulled',
         (error: Error) => error.message,
       );
       await layerIsComing(agent, 14 * MiB);
-      await agent.service.kill();
       return { agent, puller, outcome, readBytes: () => baseBytesRead(from) };
     }
 
@@ -101,9 +106,10 @@ requireTools(['root', 'docker-registry', 'skopeo', 'containerd', 'ctr', 'podman'
     }
 
     it.each([containerd, podman])(
-      'and comes back: %o has failed, with nobody else to ask, and its next pull goes on with what there was',
+      'dies and comes back: %o has failed, with nobody else to ask; its next pull works, and the registry is read once',
       async (start) => {
-        const { agent, puller, outcome, readBytes } = await killedWhile(start, { registry: NOWHERE });
+        const { agent, puller, outcome, readBytes } = await halfWay(start, { registry: NOWHERE });
+        await agent.service.kill();
         expect(await outcome).toMatch(CUT);
         const again = await agent.start();
         await puller.pull();
@@ -113,19 +119,42 @@ requireTools(['root', 'docker-registry', 'skopeo', 'containerd', 'ctr', 'podman'
       },
     );
 
-    it('and stays away: containerd goes on at the registry where it was', async () => {
-      const { puller, outcome, readBytes } = await killedWhile(containerd, { registry: registry.host });
+    it('dies and stays away: containerd goes on at the registry where it was', async () => {
+      const { agent, puller, outcome, readBytes } = await halfWay(containerd, { registry: registry.host });
+      await agent.service.kill();
       expect(await outcome).toBe('pulled');
       expect(await puller.described()).toContain(image.manifest.digest);
       // Read once already for the swarm, or not at all: the seeder may have the layer from an earlier test.
       expect(readBytes() % (image.layers[0]?.sizeBytes ?? 1)).toBeGreaterThan(0);
     });
 
-    it('and stays away: podman fails or goes on, and the next pull is the registry’s', async () => {
-      const { puller, outcome } = await killedWhile(podman, { registry: registry.host });
+    it('dies and stays away: podman fails or goes on, and the next pull is the registry’s', async () => {
+      const { agent, puller, outcome } = await halfWay(podman, { registry: registry.host });
+      await agent.service.kill();
       expect(await outcome).toMatch(/^pulled$|unexpected EOF/);
       await puller.pull();
       expect(await puller.described()).toContain(image.manifest.digest);
+    });
+
+    it('has a full disk: podman, which goes on after no cut, has one whole body', async () => {
+      let disk: SmallDisk | undefined;
+      const { agent, puller, outcome, readBytes } = await halfWay(podman, {
+        registry: NOWHERE,
+        async prepare(started) {
+          disk = await mountSmallDisk(blobsOf(started), 128);
+        },
+      });
+      const before = readBytes();
+      await disk?.fill();
+      expect(await outcome).toBe('pulled');
+      expect(await puller.described()).toContain(image.manifest.digest);
+      expect(readBytes()).toBeGreaterThan(before); // the rest came from the registry
+      expect(agent.service.output.join('\n')).toContain('blob broken off');
+      await disk?.empty();
+      await puller.forget();
+      await puller.pull();
+      expect(await puller.described()).toContain(image.manifest.digest);
+      await agent.service.stop();
     });
   },
   240_000,

@@ -179,7 +179,7 @@ export function createPulls(options: PullsOptions): Pulls {
     const piece = Math.floor(position / blob.pieceLength);
     while (!blob.complete && !blob.held.has(piece)) {
       pull.waiting.set(key, piece);
-      swarms.setReading(digest, [...pull.waiting.values()]);
+      swarms.setReading(digest, [...new Set(pull.waiting.values())]);
       const isDirect = pull.source === 'registry';
       try {
         const late = isDirect ? [] : [AbortSignal.timeout(waitMs(blob))];
