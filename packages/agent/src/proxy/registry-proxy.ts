@@ -76,8 +76,10 @@ export interface RegistryProxy {
   close(): Promise<void>;
 }
 
-/** Blobs sent at a time: each holds some 100 KB, whatever its client takes. One engine asks for three. */
+/** Blobs sent at a time: each holds some 200 KB, whatever its client takes. One engine asks for three. */
 const MOST_BODIES = 2048;
+/** Connections that the kernel keeps until we see them; of Node's 511 thousands at once waited a minute for their turn. */
+const BACKLOG = 4096;
 const CROWDED: ProxyFault = {
   status: 503,
   code: 'TOOMANYREQUESTS',
@@ -183,7 +185,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   const doors = await openDoors(options, { server, authority, hosts: known.hosts, logger });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(toPortError(error, options, 'proxy.port')));
-    server.listen(options.port, options.host, resolve);
+    server.listen({ port: options.port, host: options.host, backlog: BACKLOG }, resolve);
   }).catch(async (error: unknown) => {
     await doors.close();
     throw error;
