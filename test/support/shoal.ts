@@ -4,14 +4,14 @@
  */
 
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostView, JobView } from '@shoal/tracker/client';
 import { createTrackerClient, type TrackerClient } from '@shoal/tracker/client';
 import { selfSignedCertificate } from '../../packages/registry/src/certificate.testkit.ts';
 import { tempDir } from './cleanup.ts';
+import { freePort } from './port.ts';
 import { type Service, startService } from './process.ts';
 import { waitFor } from './wait.ts';
 
@@ -70,15 +70,6 @@ export function shoalCommand(args: string[], env: NodeJS.ProcessEnv = {}): Promi
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
     });
   });
-}
-
-/** A tracker that is started again must be found where it was. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A tracker with a seeder beside it. */
@@ -179,6 +170,17 @@ async function writeConfig(folder: string, name: string, config: object): Promis
   const path = join(folder, name);
   await writeFile(path, JSON.stringify(config)); // JSON is YAML
   return path;
+}
+
+/** So many bytes of a layer are on the agent's disk. */
+export async function layerIsComing({ dataDir }: ShoalAgent, bytes: number): Promise<void> {
+  const blobs = join(dataDir, 'data', 'blobs');
+  await waitFor(`${bytes} bytes of a layer`, async () => {
+    const files = await readdir(blobs).catch(() => []);
+    const blobFiles = files.filter((file) => file.endsWith('.blob'));
+    const states = await Promise.all(blobFiles.map((file) => stat(join(blobs, file))));
+    return states.some(({ blocks }) => blocks * 512 > bytes);
+  });
 }
 
 /** The job as it is when `until` holds. */

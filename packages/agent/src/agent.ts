@@ -9,7 +9,7 @@ import { connectSession, type Session } from '@shoal/tracker/client';
 import { importRawPublicKey } from '@shoal/wire';
 import type { Logger } from 'pino';
 import type { AgentStatus } from './agent-status.ts';
-import { createBandwidth } from './bandwidth/bandwidth.ts';
+import { type Bandwidth, createBandwidth } from './bandwidth/bandwidth.ts';
 import { openNicCounters } from './bandwidth/nic-counters.ts';
 import { createShareClient } from './bandwidth/share-client.ts';
 import { openTrafficControl } from './bandwidth/traffic-control.ts';
@@ -161,6 +161,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
   const pulls = createPulls({
     ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
+    bytesPerSecond: () => pullRate(bandwidth),
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
   const openParts = async (): Promise<ProxyParts> => ({
@@ -209,6 +210,14 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     stopped: stopped.reason,
     stop: () => stopped.stop(),
   };
+}
+
+/** From wherever in the swarm: who waits does not know where from. */
+function pullRate(bandwidth: Bandwidth): number {
+  const rates = (['zone', 'elsewhere'] as const).map((remote) =>
+    bandwidth.rate({ class: 'pull', direction: 'download', remote }),
+  );
+  return Math.min(...rates);
 }
 
 /** Ends everything once, whoever asks; a reason is an error. */
