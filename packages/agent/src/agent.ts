@@ -14,6 +14,11 @@ import { openNicCounters } from './bandwidth/nic-counters.ts';
 import { createShareClient } from './bandwidth/share-client.ts';
 import { openTrafficControl } from './bandwidth/traffic-control.ts';
 import { createYielding } from './bandwidth/yielding.ts';
+import { readVolume } from './cache/budget.ts';
+import { type CacheOptions, type CacheParts, openCache } from './cache/cache.ts';
+import { createCacheDesk } from './cache/cache-desk.ts';
+import { openCacheRecord } from './cache/cache-record.ts';
+import { needsOf } from './cache/needs.ts';
 import { type Closers, createClosers } from './closers.ts';
 import { openControlApi } from './control/control-api.ts';
 import { AgentError } from './errors.ts';
@@ -53,6 +58,7 @@ export interface AgentOptions {
   /** `Infinity` for no cap. */
   limits: { uploadBytesPerSecond: number; downloadBytesPerSecond: number };
   exit: ExitOptions;
+  cache?: CacheOptions;
   /** `linkBytesPerSecond`: default is what the card says; `measure`: names of the cards that business traffic takes. */
   bandwidth?: { linkBytesPerSecond?: number; measure?: readonly string[] };
   /** Seeder role only: where a registry's blobs are read. */
@@ -73,6 +79,7 @@ export interface Agent {
 const WORKERS = 2;
 const REPORT_MS = 250;
 const HAVE_MS = 1000;
+const ROUND_MS = 60_000;
 
 /** Rejects with AgentError (STORE_BUSY, PORT_IN_USE …); then nothing is left open. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -89,8 +96,17 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const { dataDir, logger, limits, version } = options;
   const identity = await loadIdentity(dataDir);
   const workers = closers.add(startPieceWorkers(WORKERS), ({ stop }) => stop());
-  const store = closers.add(await openBlobStore(join(dataDir, 'blobs'), workers), ({ close }) => close());
-  const opened = closers.add(openExit(options.exit, logger), ({ close }) => close());
+  const blobsDir = join(dataDir, 'blobs');
+  const makeRoom = (wantedBytes: number): Promise<void> => cache.makeRoom(wantedBytes);
+  const store = closers.add(await openBlobStore(blobsDir, workers, { makeRoom }), ({ close }) => close());
+  const record = await openCacheRecord(join(dataDir, 'cache.json'), logger);
+  const cacheParts: CacheParts = {
+    ...{ store, record, logger, readVolume: () => readVolume(blobsDir), nowMs: Date.now },
+    neededFor: (digest) => neededFor(digest),
+    drop: (digest) => swarms.forget(digest),
+  };
+  const cache = closers.add(await openCache(options.cache ?? {}, cacheParts), ({ close }) => close());
+  const opened = closers.add(await openExit(options.exit, dataDir, logger), ({ close }) => close());
   const now = (): number => performance.now();
   let session: Session | undefined;
   const send: Session['send'] = (message) => session?.send(message);
@@ -154,7 +170,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   });
   const peers = closers.add(port, ({ close }) => close());
   const peerName = (peerId: string) => state.nameOf(peerId);
-  const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName });
+  const jobs = new JobRunner({ swarms, store, exit: opened.exit, cache, logger, send, peerName });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
   for (const part of [check, traffic, shares, downloads, uploads, swarms, seeding, jobs])
     closers.add(part, () => part.stop());
@@ -163,6 +179,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
+  const neededFor = needsOf({ store, jobs, pulls, seeding, swarms });
   const openParts = async (): Promise<ProxyParts> => ({
     authority: await openAuthority(dataDir),
     ...{ store, pulls, take, logger, nowMs: Date.now },
@@ -171,16 +188,27 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const proxy = options.proxy && (await openRegistryProxy(options.proxy, await openParts()));
   if (proxy) closers.add(proxy, () => proxy.close());
   const status = createStatus({
-    ...{ options, identity, state, store, swarms, jobs },
+    ...{ options, identity, state, store, swarms, cache, jobs },
     ...{ uploads, seeding, peers, traffic, proxy },
   });
 
+  const desk = createCacheDesk({
+    ...{ store, cache, record, held: opened.held, check },
+    isFetching: (digest) => swarms.isFetching(digest),
+    jobOfImage: (manifestDigest) => jobs.jobOfImage(manifestDigest),
+    drop: (digest) => swarms.forget(digest),
+  });
   const stopped = createStopped(closers, logger);
+  const onStop = (): void => void stopped.stop();
   const control =
-    options.control &&
-    (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stopped.stop() }));
+    options.control && (await openControlApi({ ...options.control, dataDir, status, cache: desk, onStop }));
   if (control) closers.add(control, () => control.close());
-  closers.add(startReports({ jobs, swarms, status, send }), (timers) => timers.forEach(clearInterval));
+  const round = async (): Promise<void> => {
+    jobs.sayEnded();
+    await opened.held?.round(Date.now(), (manifestDigest) => jobs.jobOfImage(manifestDigest) !== undefined);
+    await cache.round();
+  };
+  closers.add(startReports({ jobs, swarms, status, send, round }), (timers) => timers.forEach(clearInterval));
 
   const { tracker, peer, name, labels } = options;
   session = connectSession({
@@ -233,10 +261,12 @@ interface Reporting {
   swarms: Swarms;
   status(): AgentStatus;
   send: Session['send'];
+  /** Of the cache and the engine's held images: whether something may go. */
+  round(): Promise<void>;
 }
 
 /** What the tracker is told unasked: jobs a few times a second, swarms and traffic once. */
-function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout[] {
+function startReports({ jobs, swarms, status, send, round }: Reporting): NodeJS.Timeout[] {
   let lastTraffic = '';
   const reportTraffic = (): void => {
     swarms.reportHave();
@@ -245,7 +275,11 @@ function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout
     if (text !== lastTraffic) send({ type: 'traffic', ...traffic });
     lastTraffic = text;
   };
-  return [setInterval(() => jobs.report(), REPORT_MS), setInterval(reportTraffic, HAVE_MS)];
+  return [
+    setInterval(() => jobs.report(), REPORT_MS),
+    setInterval(reportTraffic, HAVE_MS),
+    setInterval(() => void round(), ROUND_MS),
+  ];
 }
 
 function runAfter(delayMs: number, run: () => void): () => void {

@@ -4,7 +4,7 @@
  * of images (one load at a time, pulls first) and how many blobs are fetched at once.
  */
 
-import { type Descriptor, parseDigest } from '@shoal/oci';
+import { type Descriptor, type Digest, parseDigest } from '@shoal/oci';
 import type { AgentMessage, ImageReport, JobClass, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
 import { EngineError, type ReadBlob } from '../engine/index.ts';
@@ -19,20 +19,34 @@ export interface JobRunnerOptions {
   swarms: Swarms;
   store: BlobStore;
   exit: ImageExit;
+  cache: JobCache;
   logger: Logger;
   send(message: AgentMessage): void;
   peerName(peerId: string): string;
 }
 
+/** What the cache is told of jobs; it asks `jobOf` itself. */
+export interface JobCache {
+  /** Milliseconds since the epoch. */
+  keep(digest: Digest, untilMs: number): void;
+  loaded(digests: readonly Digest[]): void;
+  /** A job was closed: what it needed may go. */
+  round(): Promise<void>;
+}
+
 interface Job {
   id: string;
   class: JobClass;
+  /** Milliseconds since the epoch; 0: not longer than any other. */
+  keepUntilMs: number;
   images: ImageRun[];
   abort: AbortController;
 }
 
 interface ImageRun {
   report: ImageReport;
+  /** Once it is parsed. */
+  image?: ParsedImage;
   /** Blobs this image waits for, with what peers had sent of each before. */
   wanted: { image: ParsedImage; before: Map<string, Map<string, number>> } | undefined;
 }
@@ -58,9 +72,11 @@ export class JobRunner {
   }
 
   /** Starts a job. One that is known is reported, and its failed images are tried again. */
-  start({ jobId, class: jobClass, images }: TrackerMessageOf<'job'>): void {
+  start({ jobId, class: jobClass, images, keepUntil }: TrackerMessageOf<'job'>): void {
     const known = this.#jobs.get(jobId);
-    const job = known ?? { id: jobId, class: jobClass, abort: new AbortController(), images: images.map(newRun) };
+    const keepUntilMs = this.#instantOf(keepUntil);
+    const abort = new AbortController();
+    const job = known ?? { id: jobId, class: jobClass, keepUntilMs, abort, images: images.map(newRun) };
     this.#jobs.set(jobId, job);
     images.forEach((image, index) => {
       const run = job.images[index];
@@ -73,13 +89,28 @@ export class JobRunner {
 
   closed({ jobId }: TrackerMessageOf<'jobClosed'>): void {
     this.#jobs.get(jobId)?.abort.abort(new AgentError('ABORTED', 'the job was closed'));
-    this.#jobs.delete(jobId);
+    if (this.#jobs.delete(jobId)) void this.#options.cache.round();
+  }
+
+  /** Asked now and then: the tracker closes those that ended while there was no session. */
+  sayEnded(): void {
+    for (const job of this.#jobs.values()) if (!job.images.some(isRunning)) this.#send(job);
+  }
+
+  /** An open job that names the blob, whether this host has loaded it already or not. */
+  jobOf(digest: Digest): string | undefined {
+    return this.#find(({ layers }) => layers.some((layer) => layer.digest === digest));
+  }
+
+  /** An open job that names the image by its manifest. */
+  jobOfImage(manifestDigest: string): string | undefined {
+    return this.#find(({ manifest }) => manifest.digest === manifestDigest);
   }
 
   /** Reports of running jobs; called a few times a second. */
   report(): void {
     for (const job of this.#jobs.values()) {
-      const running = job.images.filter(({ report }) => report.state === 'fetching' || report.state === 'loading');
+      const running = job.images.filter(isRunning);
       if (running.length === 0) continue;
       for (const run of running) this.#measure(run);
       this.#send(job);
@@ -97,14 +128,28 @@ export class JobRunner {
     for (const { abort } of this.#jobs.values()) abort.abort(new AgentError('ABORTED', 'the agent is stopping'));
   }
 
+  #find(names: (image: ParsedImage) => boolean): string | undefined {
+    const job = [...this.#jobs.values()].find(({ images }) => images.some(({ image }) => image && names(image)));
+    return job?.id;
+  }
+
+  #instantOf(keepUntil: string | undefined): number {
+    const instant = keepUntil === undefined ? 0 : Date.parse(keepUntil);
+    if (Number.isFinite(instant)) return instant;
+    this.#options.logger.warn({ event: 'bad keepUntil', untrusted: keepUntil }, 'keepUntil of a job is no instant');
+    return 0;
+  }
+
   async #run(job: Job, run: ImageRun, jobImage: JobImage): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, cache } = this.#options;
     const { signal } = job.abort;
     try {
       const image = parseJobImage(jobImage);
+      run.image = image;
       run.report.imageBytes = image.imageBytes;
+      if (job.keepUntilMs > 0) for (const { digest } of image.layers) cache.keep(digest, job.keepUntilMs);
       await this.#fetch(job, run, image);
-      await this.#exits.run(job, () => this.#handOver(run, image, signal));
+      await this.#exits.run(job, () => this.#handOver(job, run, image));
       run.report.state = 'ready';
       logger.info({ event: 'image ready', reference: image.text, jobId: job.id, exit: run.report.exit }, 'image ready');
     } catch (error) {
@@ -146,8 +191,8 @@ export class JobRunner {
     await Promise.all(missing.map(fetch));
   }
 
-  async #handOver(run: ImageRun, image: ParsedImage, signal: AbortSignal): Promise<void> {
-    const { exit, store } = this.#options;
+  async #handOver({ abort: { signal }, keepUntilMs }: Job, run: ImageRun, image: ParsedImage): Promise<void> {
+    const { exit, store, cache } = this.#options;
     run.report.state = 'loading';
     const readBlob: ReadBlob = (digest) => {
       const blob = store.get(digest);
@@ -157,7 +202,8 @@ export class JobRunner {
     const onProgress = (archiveBytes: number): void => {
       run.report.archiveBytes = archiveBytes;
     };
-    Object.assign(run.report, await exit.handOver(image, readBlob, { signal, onProgress }));
+    Object.assign(run.report, await exit.handOver(image, readBlob, { signal, keepUntilMs, onProgress }));
+    if (run.report.exit === 'engine') cache.loaded(image.layers.map(({ digest }) => digest));
   }
 
   #measure({ report, wanted }: ImageRun): void {
@@ -181,6 +227,10 @@ export class JobRunner {
   #send({ id, images }: Job): void {
     this.#options.send({ type: 'report', jobId: id, images: images.map(({ report }) => report) });
   }
+}
+
+function isRunning({ report }: ImageRun): boolean {
+  return report.state === 'fetching' || report.state === 'loading';
 }
 
 function newRun({ reference }: JobImage): ImageRun {

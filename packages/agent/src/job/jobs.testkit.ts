@@ -74,6 +74,8 @@ function twinExit(): TwinExit {
 
 export interface TestJobs extends TestSwarms {
   jobs: JobRunner;
+  /** What the cache was told. */
+  told: { kept: [Digest, number][]; loaded: Digest[]; rounds: number };
   exit: TwinExit;
   start(jobId: string, ...images: TestImage[]): void;
   /** The same, and a person waits. */
@@ -86,13 +88,19 @@ export interface TestJobs extends TestSwarms {
 export async function testJobs(): Promise<TestJobs> {
   const kit = await testSwarms();
   const exit = twinExit();
+  const told: TestJobs['told'] = { kept: [], loaded: [], rounds: 0 };
   const jobs = new JobRunner({
+    cache: {
+      keep: (digest, untilMs) => void told.kept.push([digest, untilMs]),
+      loaded: (digests) => void told.loaded.push(...digests),
+      round: async () => void told.rounds++,
+    },
     ...{ swarms: kit.swarms, store: kit.host.store, exit, logger: silent, send: kit.send },
     peerName: (peerId) => kit.names.get(peerId) ?? peerId,
   });
   onTestFinished(() => jobs.stop());
   const self: TestJobs = {
-    ...{ ...kit, jobs, exit },
+    ...{ ...kit, jobs, exit, told },
     start: (jobId, ...images) => jobs.start(jobMessage(jobId, images)),
     pull: (jobId, ...images) => jobs.start({ ...jobMessage(jobId, images), class: 'pull' }),
     report: (jobId) => kit.saidOf('report').findLast((report) => report.jobId === jobId)?.images ?? [],

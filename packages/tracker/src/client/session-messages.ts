@@ -269,7 +269,8 @@ export type TrackerMessage =
   | { type: 'policy'; version: number; text: string }
   // The answer to `shares`; caps that do not exist are left out. With `noZone` caps per zone are not for this agent.
   | { type: 'shares'; answers: SharePart[]; noZone?: true }
-  | { type: 'job'; jobId: string; class: JobClass; images: JobImage[] }
+  // `keepUntil`: ISO instant until which hosts keep the images, in cache and engine.
+  | { type: 'job'; jobId: string; class: JobClass; images: JobImage[]; keepUntil?: string }
   | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' };
 
 export type TrackerMessageOf<T extends TrackerMessage['type']> = Extract<TrackerMessage, { type: T }>;
