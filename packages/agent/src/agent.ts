@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { Digest } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
 import { connectSession, type Session } from '@shoal/tracker/client';
 import { importRawPublicKey } from '@shoal/wire';
@@ -14,13 +15,12 @@ import { openNicCounters } from './bandwidth/nic-counters.ts';
 import { createShareClient } from './bandwidth/share-client.ts';
 import { openTrafficControl } from './bandwidth/traffic-control.ts';
 import { createYielding } from './bandwidth/yielding.ts';
-import { readVolume } from './cache/budget.ts';
-import { type CacheOptions, type CacheParts, openCache } from './cache/cache.ts';
+import { type Cache, type CacheOptions, type CacheParts, openCache } from './cache/cache.ts';
 import { createCacheDesk } from './cache/cache-desk.ts';
-import { openCacheRecord } from './cache/cache-record.ts';
 import { needsOf } from './cache/needs.ts';
 import { type Closers, createClosers } from './closers.ts';
 import { openControlApi } from './control/control-api.ts';
+import type { HeldImages } from './engine/index.ts';
 import { AgentError } from './errors.ts';
 import { type ExitOptions, openExit } from './host-facts.ts';
 import { loadIdentity } from './identity.ts';
@@ -96,15 +96,13 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const { dataDir, logger, limits, version } = options;
   const identity = await loadIdentity(dataDir);
   const workers = closers.add(startPieceWorkers(WORKERS), ({ stop }) => stop());
-  const blobsDir = join(dataDir, 'blobs');
   const makeRoom = (wantedBytes: number): Promise<void> => cache.makeRoom(wantedBytes);
-  const store = closers.add(await openBlobStore(blobsDir, workers, { makeRoom }), ({ close }) => close());
-  const record = await openCacheRecord(join(dataDir, 'cache.json'), logger);
-  const cacheParts: CacheParts = {
-    ...{ store, record, logger, readVolume: () => readVolume(blobsDir), nowMs: Date.now },
-    neededFor: (digest) => neededFor(digest),
-    drop: (digest) => swarms.forget(digest),
+  const store = closers.add(await openBlobStore(join(dataDir, 'blobs'), workers, { makeRoom }), ({ close }) => close());
+  const drop = (digest: Digest): Promise<void> => swarms.forget(digest);
+  const dropWrong = (digest: Digest): void => {
+    drop(digest).catch((err) => logger.warn({ event: 'blob still there', digest, err }, 'it is deleted later'));
   };
+  const cacheParts: CacheParts = { dataDir, store, logger, drop, neededFor: (digest) => neededFor(digest) };
   const cache = closers.add(await openCache(options.cache ?? {}, cacheParts), ({ close }) => close());
   const opened = closers.add(await openExit(options.exit, dataDir, logger), ({ close }) => close());
   const now = (): number => performance.now();
@@ -138,7 +136,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
         { event: 'blob wrong', digest: blob.digest },
         'a blob in the cache is not what its digest says; it is dropped',
       );
-      void swarms.forget(blob.digest);
+      dropWrong(blob.digest);
     },
   });
   const swarms: Swarms = new Swarms({
@@ -183,7 +181,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const openParts = async (): Promise<ProxyParts> => ({
     authority: await openAuthority(dataDir),
     ...{ store, pulls, take, logger, nowMs: Date.now },
-    onSpoilt: (digest) => void swarms.forget(digest),
+    onSpoilt: dropWrong,
   });
   const proxy = options.proxy && (await openRegistryProxy(options.proxy, await openParts()));
   if (proxy) closers.add(proxy, () => proxy.close());
@@ -192,23 +190,14 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     ...{ uploads, seeding, peers, traffic, proxy },
   });
 
-  const desk = createCacheDesk({
-    ...{ store, cache, record, held: opened.held, check },
-    isFetching: (digest) => swarms.isFetching(digest),
-    jobOfImage: (manifestDigest) => jobs.jobOfImage(manifestDigest),
-    drop: (digest) => swarms.forget(digest),
-  });
+  const { held } = opened;
+  const desk = createCacheDesk({ store, cache, held, check, jobs, swarms });
   const stopped = createStopped(closers, logger);
   const onStop = (): void => void stopped.stop();
   const control =
     options.control && (await openControlApi({ ...options.control, dataDir, status, cache: desk, onStop }));
   if (control) closers.add(control, () => control.close());
-  const round = async (): Promise<void> => {
-    jobs.sayEnded();
-    await opened.held?.round(Date.now(), (manifestDigest) => jobs.jobOfImage(manifestDigest) !== undefined);
-    await cache.round();
-  };
-  closers.add(startReports({ jobs, swarms, status, send, round }), (timers) => timers.forEach(clearInterval));
+  closers.add(startReports({ jobs, swarms, status, send, cache, held }), (timers) => timers.forEach(clearInterval));
 
   const { tracker, peer, name, labels } = options;
   session = connectSession({
@@ -261,12 +250,12 @@ interface Reporting {
   swarms: Swarms;
   status(): AgentStatus;
   send: Session['send'];
-  /** Of the cache and the engine's held images: whether something may go. */
-  round(): Promise<void>;
+  cache: Cache;
+  held: HeldImages | undefined;
 }
 
 /** What the tracker is told unasked: jobs a few times a second, swarms and traffic once. */
-function startReports({ jobs, swarms, status, send, round }: Reporting): NodeJS.Timeout[] {
+function startReports({ jobs, swarms, status, send, cache, held }: Reporting): NodeJS.Timeout[] {
   let lastTraffic = '';
   const reportTraffic = (): void => {
     swarms.reportHave();
@@ -274,6 +263,12 @@ function startReports({ jobs, swarms, status, send, round }: Reporting): NodeJS.
     const text = JSON.stringify(traffic);
     if (text !== lastTraffic) send({ type: 'traffic', ...traffic });
     lastTraffic = text;
+  };
+  /** Whether something may go from cache and engine. */
+  const round = async (): Promise<void> => {
+    jobs.sayEnded();
+    await held?.round(Date.now(), (manifestDigest) => jobs.jobOfImage(manifestDigest) !== undefined);
+    await cache.round();
   };
   return [
     setInterval(() => jobs.report(), REPORT_MS),

@@ -37,7 +37,7 @@ export function floorBytes({ totalBytes }: Volume): number {
 }
 
 /** Of the volume that holds the folder. Throws STORE_FAILED. */
-export async function readVolume(folder: string): Promise<Volume> {
+export async function volumeOf(folder: string): Promise<Volume> {
   try {
     const { blocks, bavail, bsize } = await statfs(folder);
     return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };

@@ -5,11 +5,12 @@
 import type { Digest } from '@shoal/oci';
 import { type HeldImage, type HeldImages, nameOf } from '../engine/index.ts';
 import { toSessionError } from '../errors.ts';
+import type { JobRunner } from '../job/job-runner.ts';
 import type { BackgroundCheck } from '../store/background-check.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import type { Swarms } from '../swarm/swarms.ts';
 import type { Cache, CacheStatus } from './cache.ts';
-import type { CacheRecord } from './cache-record.ts';
 import { bytesToVerify, verifyBlob } from './verify.ts';
 
 /** Instants are ISO texts; null: none. */
@@ -52,14 +53,10 @@ export type VerifyEvent =
 export interface CacheDeskParts {
   store: BlobStore;
   cache: Cache;
-  record: CacheRecord;
   held: HeldImages | undefined;
   check: BackgroundCheck;
-  isFetching(digest: Digest): boolean;
-  /** An open job that names the image. */
-  jobOfImage(manifestDigest: string): string | undefined;
-  /** The bytes are wrong: deletes them and tells the tracker. */
-  drop(digest: Digest): Promise<void>;
+  jobs: Pick<JobRunner, 'jobOfImage'>;
+  swarms: Pick<Swarms, 'isFetching' | 'forget'>;
 }
 
 export interface CacheDesk {
@@ -70,7 +67,7 @@ export interface CacheDesk {
 }
 
 export function createCacheDesk(parts: CacheDeskParts): CacheDesk {
-  const { store, cache, record, held } = parts;
+  const { store, cache, held } = parts;
 
   const viewOf = (blob: BlobFile): CachedBlobView => ({
     ...{ digest: blob.digest, bytes: blob.size, heldBytes: blob.bytesHeld() },
@@ -80,25 +77,20 @@ export function createCacheDesk(parts: CacheDeskParts): CacheDesk {
   });
 
   /** Undefined: it is gone. */
-  const removeBlob = async (blob: BlobFile): Promise<string | undefined> => {
-    const { digest } = blob;
-    await cache.evict(digest, 'an operator');
-    if (store.get(digest) === blob) return `${cache.whyStays(digest) ?? 'it is needed'}; cancel what needs it first`;
-    record.forget(digest);
-    await record.save();
-    return undefined;
+  const removeBlob = async (digest: Digest): Promise<string | undefined> => {
+    const why = cache.whyStays(digest);
+    return (await cache.remove(digest)) ? undefined : `${why}; cancel what needs it first`;
   };
 
   const removeHeld = async (image: HeldImage): Promise<string | undefined> => {
-    const jobId = parts.jobOfImage(image.manifestDigest);
+    const jobId = parts.jobs.jobOfImage(image.manifestDigest);
     if (jobId !== undefined) return `job ${jobId} is open; cancel what needs it first`;
     if (await held?.letGo(image)) return undefined;
     return `a container uses ${nameOf(image)} and the image has no other name; give it one, or remove the container`;
   };
 
   const removeOne = (digest: string): Promise<string | undefined> => {
-    const blob = store.get(digest as Digest);
-    if (blob !== undefined) return removeBlob(blob);
+    if (store.get(digest as Digest) !== undefined) return removeBlob(digest as Digest);
     const image = held?.list().find(({ imageId }) => imageId === digest);
     if (image !== undefined) return removeHeld(image);
     return Promise.resolve('it is not here; "shoal cache ls" lists what is');
@@ -132,16 +124,17 @@ export function createCacheDesk(parts: CacheDeskParts): CacheDesk {
       return view;
     },
     async *verify(digests, signal) {
-      for (const digest of new Set(digests ?? store.list().map((blob) => blob.digest))) yield* verifyOne(parts, digest as Digest, signal);
+      for (const digest of new Set(digests ?? store.list().map((blob) => blob.digest)))
+        yield* verifyOne(parts, digest as Digest, signal);
     },
   };
 }
 
 async function* verifyOne(parts: CacheDeskParts, digest: Digest, signal: AbortSignal): AsyncGenerator<VerifyEvent> {
-  const { store, check, isFetching, drop } = parts;
+  const { store, check, swarms } = parts;
   const blob = store.get(digest);
   if (blob === undefined) return yield { type: 'blob', digest, result: 'skipped', why: 'it is not here' };
-  if (isFetching(digest))
+  if (swarms.isFetching(digest))
     return yield { type: 'blob', digest, result: 'skipped', why: 'it is being fetched, each piece is checked' };
   const totalBytes = bytesToVerify(blob);
   let doneBytes = 0;
@@ -168,7 +161,7 @@ async function* verifyOne(parts: CacheDeskParts, digest: Digest, signal: AbortSi
   });
   if (store.get(digest) !== blob) return yield { type: 'blob', digest, result: 'skipped', why: 'it is gone meanwhile' };
   if (wrong === undefined) return yield { type: 'blob', digest, result: 'right' };
-  await drop(digest);
+  await swarms.forget(digest).catch(() => {}); // what cannot be deleted now is deleted later
   yield { type: 'blob', digest, result: 'wrong', why: wrong };
 }
 

@@ -7,7 +7,6 @@ import { temporaryFolder, testWorkers } from '../store/store.testkit.ts';
 import { silent } from '../swarm/host.testkit.ts';
 import type { Volume } from './budget.ts';
 import { type Cache, type CacheOptions, type CacheStatus, openCache } from './cache.ts';
-import { type CacheRecord, openCacheRecord } from './cache-record.ts';
 
 export const EMPTY_CACHE: CacheStatus = {
   ...{ blobs: 0, bytes: 0, budgetBytes: 1000, evictedBlobs: 0, evictedBytes: 0, overBudgetBytes: 0 },
@@ -16,7 +15,6 @@ export const EMPTY_CACHE: CacheStatus = {
 export interface TestCache {
   folder: string;
   store: BlobStore;
-  record: CacheRecord;
   cache: Cache;
   needed: Map<Digest, string>;
   /** In the order in which they were dropped. */
@@ -36,9 +34,8 @@ export async function testCache(options: CacheOptions = {}, folder = temporaryFo
   const store = await openBlobStore(blobsDir, testWorkers(), {
     makeRoom: (wantedBytes) => self.cache.makeRoom(wantedBytes),
   });
-  const record = await openCacheRecord(join(folder, 'cache.json'), logger);
   const self: Omit<TestCache, 'cache'> & { cache: Cache } = {
-    ...{ folder, store, record, needed: new Map(), dropped: [], warnings, nowMs: Date.now() },
+    ...{ folder, store, needed: new Map(), dropped: [], warnings, nowMs: Date.now() },
     volume: { totalBytes: 1e12, freeBytes: 1e12 },
     cache: undefined as never,
     async stop() {
@@ -47,7 +44,7 @@ export async function testCache(options: CacheOptions = {}, folder = temporaryFo
     },
   };
   self.cache = await openCache(options, {
-    ...{ store, record, logger, readVolume: async () => self.volume, nowMs: () => self.nowMs },
+    ...{ dataDir: folder, store, logger, readVolume: async () => self.volume, nowMs: () => self.nowMs },
     neededFor: (digest) => self.needed.get(digest),
     drop: (digest) => {
       self.dropped.push(digest);

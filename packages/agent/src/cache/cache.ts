@@ -3,13 +3,14 @@
  * go of what the engine has if the operator wants no blob twice. What goes is decided by `planEviction`; what must stay
  * is said by who needs it, or by a job's `keepUntil`.
  */
+import { join } from 'node:path';
 import type { Digest } from '@shoal/oci';
 import type { Logger } from 'pino';
 import { toSessionError } from '../errors.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { BlobStore } from '../store/blob-store.ts';
-import { budgetBytes, type CacheBudget, DEFAULT_BUDGET, floorBytes, type Volume } from './budget.ts';
-import type { CacheRecord } from './cache-record.ts';
+import { budgetBytes, type CacheBudget, DEFAULT_BUDGET, floorBytes, type Volume, volumeOf } from './budget.ts';
+import { openCacheRecord } from './cache-record.ts';
 import { type EvictionPlan, planEviction } from './eviction.ts';
 
 export interface CacheOptions {
@@ -20,16 +21,17 @@ export interface CacheOptions {
 }
 
 export interface CacheParts {
+  /** The record lies here; `blobs` in it is the store's. */
+  dataDir: string;
   store: BlobStore;
-  record: CacheRecord;
   /** Why a blob must stay now. */
   neededFor(digest: Digest): string | undefined;
   /** Deletes it and tells the tracker; it is in no list as soon as this is called. */
   drop(digest: Digest): Promise<void>;
-  readVolume(): Promise<Volume>;
   logger: Logger;
+  readVolume?(): Promise<Volume>;
   /** Milliseconds since the epoch. */
-  nowMs(): number;
+  nowMs?(): number;
 }
 
 export interface CacheStatus {
@@ -57,15 +59,17 @@ export interface Cache {
   keepUntilMs(digest: Digest): number;
   /** Why it is not evicted. */
   whyStays(digest: Digest): string | undefined;
-  /** Drops a blob that nobody needs, kept or not. */
-  evict(digest: Digest, why: string): Promise<void>;
+  /** Drops a blob that nobody needs, kept or not; false: somebody does. Rejects when it cannot be deleted now. */
+  remove(digest: Digest): Promise<boolean>;
   status(): CacheStatus;
   /** The times of use are written down. */
   close(): Promise<void>;
 }
 
 export async function openCache(options: CacheOptions, parts: CacheParts): Promise<Cache> {
-  const { store, record, neededFor, drop, readVolume, logger, nowMs } = parts;
+  const { dataDir, store, neededFor, drop, logger, nowMs = Date.now } = parts;
+  const readVolume = parts.readVolume ?? (() => volumeOf(dataDir));
+  const record = await openCacheRecord(join(dataDir, 'cache.json'), logger);
   const { budget = DEFAULT_BUDGET, keep = 'always' } = options;
   let volume = await readVolume();
   let overBudgetBytes = 0;
@@ -158,7 +162,14 @@ export async function openCache(options: CacheOptions, parts: CacheParts): Promi
       for (const digest of digests) if (store.get(digest) !== undefined) record.loaded(digest);
       void record.save();
     },
-    ...{ usedMs, keepUntilMs, whyStays, evict },
+    ...{ usedMs, keepUntilMs, whyStays },
+    async remove(digest) {
+      if (neededFor(digest) !== undefined) return false;
+      const evicting = evict(digest, 'an operator');
+      record.forget(digest);
+      await evicting.finally(() => record.save());
+      return true;
+    },
     status() {
       const limit = budgetBytes(budget, volume);
       const blobs = store.list();
