@@ -49,15 +49,17 @@ export interface TwinExit extends ImageExit {
   /** Layers the host has already. */
   present: Set<Digest>;
   handed: ParsedImage[];
+  /** Until when each was to be kept. */
+  keptUntilMs: number[];
   before: (image: ParsedImage, signal: AbortSignal) => Promise<void> | void;
 }
 
 /** A twin of the exit that reads every layer, as an engine would. */
 function twinExit(): TwinExit {
   const exit: TwinExit = {
-    ...{ present: new Set(), handed: [], before: () => {} },
+    ...{ present: new Set(), handed: [], keptUntilMs: [], before: () => {} },
     missing: async ({ layers }) => layers.filter(({ digest }) => !exit.present.has(digest)),
-    async handOver(image, readBlob, { signal, onProgress }): Promise<HandedOver> {
+    async handOver(image, readBlob, { signal, keepUntilMs, onProgress }): Promise<HandedOver> {
       await exit.before(image, signal);
       let archiveBytes = 0;
       for (const { digest } of image.layers) {
@@ -66,6 +68,7 @@ function twinExit(): TwinExit {
         onProgress(archiveBytes);
       }
       exit.handed.push(image);
+      exit.keptUntilMs.push(keepUntilMs);
       return { exit: 'engine', imageId: image.config.digest, archiveBytes };
     },
   };
