@@ -100,11 +100,9 @@ async function send(url: string, { method, token, body, signal }: Asked): Promis
   const told = (await response.json().catch(() => undefined)) as
     | { error?: { code?: string; text?: string } }
     | undefined;
-  const isRefusal = response.status === 400 && told?.error?.text !== undefined;
-  const why = isRefusal
-    ? `: ${told?.error?.text}`
-    : `answered ${response.status}: is it another agent's port? ${WHERE}`;
-  throw new CliError('AGENT_REFUSED', `the agent at ${url} ${why}`);
+  const refusal = response.status === 400 ? told?.error?.text : undefined;
+  const why = refusal ? `: ${refusal}` : ` answered ${response.status}: is it another agent's port? ${WHERE}`;
+  throw new CliError('AGENT_REFUSED', `the agent at ${url}${why}`);
 }
 
 async function* linesOf<T>(response: Response, url: string): AsyncGenerator<T> {
