@@ -73,6 +73,8 @@ export async function openCache(options: CacheOptions, parts: CacheParts): Promi
   const { budget = DEFAULT_BUDGET, keep = 'always' } = options;
   let volume = await readVolume();
   let overBudgetBytes = 0;
+  /** Of blobs that are gone but whose files another program holds: they will be free. */
+  let leftoverBytes = 0;
   let evictedBlobs = 0;
   let evictedBytes = 0;
   let last = Promise.resolve();
@@ -109,11 +111,12 @@ export async function openCache(options: CacheOptions, parts: CacheParts): Promi
     const promisedBytes = blobs.reduce((sum, blob) => sum + blob.size - blob.bytesHeld(), 0);
     return planEviction(
       blobs.map((blob) => ({
-        ...{ digest: blob.digest, bytes: blob.size, usedMs: usedMs(blob), stays: whyStays(blob.digest) },
+        ...{ digest: blob.digest, bytes: blob.size, usedMs: usedMs(blob) },
+        mustStay: () => whyStays(blob.digest) !== undefined,
       })),
       {
         ...{ budgetBytes: budgetBytes(budget, volume), floorBytes: floorBytes(volume), wantedBytes },
-        freeBytes: volume.freeBytes - promisedBytes,
+        freeBytes: volume.freeBytes + leftoverBytes - promisedBytes,
       },
     );
   };
@@ -127,27 +130,28 @@ export async function openCache(options: CacheOptions, parts: CacheParts): Promi
     overBudgetBytes = nowOverBytes;
   };
 
+  const failed = (error: unknown): void => {
+    const { code, text } = toSessionError(error);
+    logger.warn({ event: 'eviction failed', code, untrusted: text }, 'a blob could not be deleted; tried again');
+  };
+
   const look = async (wantedBytes: number): Promise<void> => {
     noteUse();
-    await store.removeLeftovers();
+    if (wantedBytes === 0) leftoverBytes = await store.removeLeftovers(); // what is about to come waits for no scanner
     volume = await readVolume();
+    const tryEvict = (digest: Digest, why: string): Promise<void> => evict(digest, why).catch(failed);
     if (keep === 'untilLoaded')
-      for (const { digest } of store.list()) if (record.of(digest)?.loaded) await evict(digest, 'the engine has it');
+      for (const { digest } of store.list()) if (record.of(digest)?.loaded) await tryEvict(digest, 'the engine has it');
     const { evict: victims, overBudgetBytes: over } = plan(wantedBytes);
     warn(over);
     // Who became needed meanwhile stays: the next round finds another.
-    for (const digest of victims) if (whyStays(digest) === undefined) await evict(digest, 'the budget');
+    for (const digest of victims) if (whyStays(digest) === undefined) await tryEvict(digest, 'the budget');
     record.prune((digest) => store.get(digest) !== undefined, nowMs());
     await record.save();
   };
 
   const inTurn = (wantedBytes: number): Promise<void> => {
-    last = last
-      .then(() => look(wantedBytes))
-      .catch((error: unknown) => {
-        const { code, text } = toSessionError(error);
-        logger.warn({ event: 'eviction failed', code, untrusted: text }, 'a blob could not be deleted; tried again');
-      });
+    last = last.then(() => look(wantedBytes)).catch(failed);
     return last;
   };
 

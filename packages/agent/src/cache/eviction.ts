@@ -10,8 +10,8 @@ export interface EvictableBlob {
   bytes: number;
   /** When it was used last; milliseconds. */
   usedMs: number;
-  /** Why it must stay; undefined: it may go. */
-  stays?: string | undefined;
+  /** Asked only of those whose turn it is: of thousands of blobs hardly one has to go. */
+  mustStay(): boolean;
 }
 
 /** Bytes. */
@@ -36,17 +36,16 @@ export interface EvictionPlan {
 
 /** Evicts no more than needed, in the order of last use, and never what must stay. */
 export function planEviction(blobs: readonly EvictableBlob[], space: Space): EvictionPlan {
-  const oldestFirst = blobs
-    .filter(({ stays }) => stays === undefined)
-    .sort((a, b) => a.usedMs - b.usedMs || (a.digest < b.digest ? -1 : 1));
   let over = blobs.reduce((sum, { bytes }) => sum + bytes, space.wantedBytes) - space.budgetBytes;
   let short = space.floorBytes + space.wantedBytes - space.freeBytes;
   const evict: Digest[] = [];
-  for (const { digest, bytes } of oldestFirst) {
+  const oldestFirst = blobs.toSorted((a, b) => a.usedMs - b.usedMs || (a.digest < b.digest ? -1 : 1));
+  for (const blob of oldestFirst) {
     if (over <= 0 && short <= 0) break;
-    evict.push(digest);
-    over -= bytes;
-    short -= bytes;
+    if (blob.mustStay()) continue;
+    evict.push(blob.digest);
+    over -= blob.bytes;
+    short -= blob.bytes;
   }
   return { evict, overBudgetBytes: Math.max(0, over), shortOfFloorBytes: Math.max(0, short) };
 }

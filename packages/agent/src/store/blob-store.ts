@@ -17,8 +17,8 @@ export interface BlobStore {
   open(facts: BlobFacts): Promise<BlobFile>;
   /** It is in no list at once. Rejects when its files cannot be deleted now: `removeLeftovers` tries again. */
   remove(digest: Digest): Promise<void>;
-  /** Deletes what another program held open. Rejects with the first that is still held. */
-  removeLeftovers(): Promise<void>;
+  /** Deletes what another program held open. Resolves with the bytes that it still holds. */
+  removeLeftovers(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -36,8 +36,8 @@ export async function openBlobStore(
   const opening = new Map<Digest, Promise<BlobFile>>();
   /** A blob that is begun again must not lose its file to the end of the one before. */
   const removing = new Map<Digest, Promise<void>>();
-  /** Paths of data files. */
-  const leftovers = new Set<string>();
+  /** Bytes by path of the data file. */
+  const leftovers = new Map<string, number>();
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw toStoreError(error, folder);
   });
@@ -84,19 +84,19 @@ export async function openBlobStore(
       if (blob === undefined) return removing.get(digest);
       blobs.delete(digest);
       const removal = blob.remove().catch((error: unknown) => {
-        leftovers.add(blob.path);
+        leftovers.set(blob.path, blob.bytesHeld());
         throw toStoreError(error, blob.path);
       });
       removing.set(digest, removal);
       await removal.finally(() => removing.delete(digest));
     },
     async removeLeftovers() {
-      for (const path of leftovers) {
-        await removeFiles(path).catch((error) => {
-          throw toStoreError(error, path);
-        });
-        leftovers.delete(path);
-      }
+      for (const path of leftovers.keys())
+        await removeFiles(path).then(
+          () => leftovers.delete(path),
+          () => {}, // still held
+        );
+      return sumOf(leftovers.values());
     },
     async close() {
       await Promise.all([...blobs.values()].map((blob) => blob.close()));
