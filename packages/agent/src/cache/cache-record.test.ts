@@ -89,7 +89,7 @@ describe('the record of the cache', () => {
 
   it('that holds nonsense of a blob takes it for never used', async () => {
     const { path, open } = place();
-    writeFileSync(path, JSON.stringify({ version: 1, blobs: { [A]: { usedMs: 'x', keepUntilMs: -1, loaded: 1 } } }));
+    writeFileSync(path, JSON.stringify({ version: 1, blobs: { [A]: { usedMs: 'x', keepUntilMs: 1e300, loaded: 1 } } }));
     expect((await open()).of(A)).toEqual({ usedMs: 0, keepUntilMs: 0, loaded: false });
   });
 

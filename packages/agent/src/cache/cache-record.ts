@@ -34,6 +34,7 @@ export interface CacheRecord {
 
 const COARSE_MS = 3_600_000;
 const VERSION = 1;
+const MAX_INSTANT_MS = 8.64e15;
 
 /** A file that cannot be read is no record: all blobs then count as used now. */
 export async function openCacheRecord(path: string, logger: Logger): Promise<CacheRecord> {
@@ -109,6 +110,7 @@ function decode(bytes: Uint8Array | undefined): Map<Digest, Entry> {
   return entries;
 }
 
+/** What `Date` can say; 0 for all else. */
 function instantOf(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
+  return typeof value === 'number' && value > 0 && value <= MAX_INSTANT_MS ? value : 0;
 }

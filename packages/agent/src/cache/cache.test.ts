@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { blobOf, contentOf, dataPath, fill, type TestBlob } from '../store/store.testkit.ts';
@@ -105,6 +105,16 @@ describe('the budget', () => {
     kit.nowMs = first.nowMs;
     await filled(kit, C);
     expect(here(kit)).toEqual(['a', 'c']);
+  });
+
+  it('takes blobs of which it knows nothing for used now', async () => {
+    const first = await testCache();
+    await filled(first, A);
+    await first.stop();
+    rmSync(join(first.folder, 'cache.json'));
+    const kit = await testCache({}, first.folder);
+    expect(kit.nowMs - kit.cache.usedMs(kit.store.get(A.digest)!)).toBeLessThan(HOUR);
+    expect((await kit.store.open(B)).lastUsedMs).toBeGreaterThan(kit.nowMs - HOUR);
   });
 
   it('after a clock was set back takes blobs of the future for those of now', async () => {

@@ -155,6 +155,7 @@ export async function openCache(options: CacheOptions, parts: CacheParts): Promi
     return last;
   };
 
+  noteUse();
   return {
     makeRoom: inTurn,
     round: () => inTurn(0),

@@ -125,5 +125,5 @@ function isHeldImage(value: unknown): value is HeldImage {
   const texts = ['repository', 'tag', 'imageId', 'reference', 'manifestDigest'].every(
     (key) => typeof image[key] === 'string',
   );
-  return texts && typeof image.keepUntilMs === 'number';
+  return texts && Number.isFinite(new Date(Number(image.keepUntilMs)).getTime());
 }

@@ -77,7 +77,9 @@ export class BlobFile implements BlobFacts {
       await retryWhileHeld(() => rm(mapPath(path), { force: true }));
       const file = await openWithLength(path, 'w+', facts.size);
       const held = Buffer.alloc(Math.ceil(pieceCount(facts.size, facts.pieceLength) / 8));
-      return new BlobFile({ ...facts, hashes: Buffer.alloc(0), held, clean: false }, { path, file, workers });
+      const blob = new BlobFile({ ...facts, hashes: Buffer.alloc(0), held, clean: false }, { path, file, workers });
+      blob.lastUsedMs = Date.now();
+      return blob;
     } catch (error) {
       throw toStoreError(error, path);
     }
