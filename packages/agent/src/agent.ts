@@ -177,7 +177,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
-  const neededFor = needsOf({ store, jobs, pulls, seeding, swarms });
+  const neededFor = needsOf({ store, jobs, pulls, seeding, swarms, nowMs: Date.now });
   const openParts = async (): Promise<ProxyParts> => ({
     authority: await openAuthority(dataDir),
     ...{ store, pulls, take, logger, nowMs: Date.now },

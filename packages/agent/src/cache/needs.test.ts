@@ -13,6 +13,7 @@ async function needs(changes: Partial<NeedsParts> = {}) {
     pulls: { running: () => [] },
     seeding: { isReading: () => false },
     swarms: { isFetching: () => false, runnerOf: () => undefined },
+    nowMs: () => file.lastUsedMs + 599_999,
     ...changes,
   };
   return { file, why: () => needsOf(parts)(BLOB.digest) };
@@ -42,6 +43,13 @@ describe('a blob is needed', () => {
     expect(why()).toBeDefined();
     ends[1]?.();
     expect(why()).toBeUndefined();
+  });
+
+  it('not as hosts stay connected that have asked for nothing in ten minutes', async () => {
+    const { why } = await needs(linked(3));
+    expect(why()).toContain('3 hosts');
+    const idle = await needs({ ...linked(3), nowMs: () => Date.now() + 600_000 });
+    expect(idle.why()).toBeUndefined();
   });
 
   it('by nobody without all that, whatever else is pulled, and with a swarm that nobody is connected for', async () => {
