@@ -44,11 +44,15 @@ export interface AgentSettings {
   token?: string;
   /** Has a registry proxy on this port. */
   proxy?: { port: number; registries: { host: string; url: string }[] };
+  /** As in agent.yaml; it then has a control API, too. */
+  cache?: { budget?: string; keep?: string };
 }
 
 export interface ShoalAgent {
   service: Service;
   dataDir: string;
+  /** Runs `shoal …` on its host: a verb that asks its control API. */
+  local(...args: string[]): Promise<CommandResult>;
   /** The same agent again: same data folder, name and settings. */
   start(): Promise<ShoalAgent>;
 }
@@ -137,14 +141,15 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
 }
 
 async function startAgent(site: ShoalSite, settings: AgentSettings, door: object): Promise<ShoalAgent> {
-  const { name, engine, proxy, labels, cap = 'unlimited' } = settings;
+  const { name, engine, proxy, cache, labels, cap = 'unlimited' } = settings;
   const dataDir = await tempDir(name);
   const config = await writeConfig(dataDir, 'agent.yaml', {
     name,
     dataDir: join(dataDir, 'data'),
     ...door,
     peer: { host: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
-    control: false,
+    control: cache === undefined ? false : { port: 0 },
+    ...(cache && { cache }),
     ...(labels === undefined ? {} : { labels }),
     limits: { upload: cap, download: cap },
     ...(proxy === undefined ? {} : { proxy: { enabled: true, port: proxy.port }, registries: proxy.registries }),
@@ -153,7 +158,11 @@ async function startAgent(site: ShoalSite, settings: AgentSettings, door: object
   const start = async (): Promise<ShoalAgent> => {
     const service = startService(process.execPath, [COMMAND, 'agent', '--config', config]);
     if (settings.token === undefined) await isOnline(site, (host) => host.name === name);
-    return { service, dataDir, start };
+    const local = async (...args: string[]): Promise<CommandResult> => {
+      const [, port = ''] = await service.line(/control API on port (\d+)/);
+      return shoalCommand([...args, '--config', config, '--control-port', port]);
+    };
+    return { service, dataDir, local, start };
   };
   return start();
 }
