@@ -82,7 +82,7 @@ export class Swarm {
       case 'connected':
         return this.#connected(event, now);
       case 'disconnected':
-        return this.#disconnected(event.link, now);
+        return this.#withAsks(this.#disconnected(event.link, now), now);
       case 'peerHas':
         return this.#withAsks(this.#peerHas(event.link, event.piece, now), now);
       case 'peerHolds':
