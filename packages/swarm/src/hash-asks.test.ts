@@ -45,41 +45,41 @@ function told(swarm: Swarm, link: number, [first, end]: [number, number], now: n
   return said(swarm.handle({ type: 'hashesTold', link, runs, known: end }, now));
 }
 
-/** The tracker has been silent about piece 10, and link 1 is asked. */
+/** The tracker has been silent about piece 10, and link 1 is asked at 500 ms. */
 function withoutTracker(options: Options = {}): Swarm {
   const swarm = swarmOf(options);
   connect(swarm, 1);
   has(swarm, 1, 10, 0);
-  expect(swarm.isDue(999)).toBe(false);
-  expect(swarm.isDue(1000)).toBe(true);
-  expect(wake(swarm, 1000)).toEqual(['ask 1 from 10']);
+  expect(swarm.isDue(499)).toBe(false);
+  expect(swarm.isDue(500)).toBe(true);
+  expect(wake(swarm, 500)).toEqual(['ask 1 from 10']);
   return swarm;
 }
 
 describe('hashes are asked of a peer', () => {
-  it('that has a piece whose hash the tracker does not send for a second, and at once from then on', () => {
+  it('that has a piece whose hash the tracker does not send for half a second, and at once from then on', () => {
     const swarm = withoutTracker();
     expect(told(swarm, 1, [10, 12], 1001)).toEqual([]);
     expect(has(swarm, 1, 12, 1002)).toEqual(['ask 1 from 12']);
   });
 
-  it('again after a second of patience when the tracker has sent some', () => {
+  it('after the same patience again when the tracker has sent some', () => {
     const swarm = withoutTracker();
-    swarm.handle({ type: 'hashesKnown', count: 12 }, 1500);
-    expect(has(swarm, 1, 12, 1600)).toEqual([]);
-    expect(wake(swarm, 2599)).toEqual([]);
-    expect(wake(swarm, 2600)).toEqual(['ask 1 from 12']);
+    swarm.handle({ type: 'hashesKnown', count: 12 }, 600);
+    expect(has(swarm, 1, 12, 700)).toEqual([]);
+    expect(wake(swarm, 1199)).toEqual([]);
+    expect(wake(swarm, 1200)).toEqual(['ask 1 from 12']);
   });
 
   it('never while the tracker keeps sending, nor when all are known', () => {
     const swarm = swarmOf();
     connect(swarm, 1);
     for (let piece = 10; piece < PIECES; piece++) {
-      const now = (piece - 10) * 900;
+      const now = (piece - 10) * 450;
       expect(has(swarm, 1, piece, now)).toEqual([]);
-      expect(said(swarm.handle({ type: 'hashesKnown', count: piece }, now + 800))).toEqual([]);
+      expect(said(swarm.handle({ type: 'hashesKnown', count: piece }, now + 400))).toEqual([]);
     }
-    swarm.handle({ type: 'hashesKnown', count: PIECES }, 9000);
+    swarm.handle({ type: 'hashesKnown', count: PIECES }, 4500);
     expect(wake(swarm, 99_000)).toEqual([]);
   });
 
@@ -94,12 +94,12 @@ describe('hashes are asked of a peer', () => {
   it('one at a time, another when it does not answer, and who answered before those who did not', () => {
     const swarm = withoutTracker();
     connect(swarm, 2);
-    expect(has(swarm, 2, 15, 1001)).toEqual([]);
-    expect(wake(swarm, 1999)).toEqual([]);
-    expect(wake(swarm, 2000)).toEqual(['ask 2 from 10']);
-    expect(told(swarm, 2, [10, 14], 2001)).toEqual(['ask 2 from 14']);
-    expect(told(swarm, 2, [14, 16], 2002)).toEqual([]);
-    expect(has(swarm, 1, 17, 2003)).toEqual(['ask 1 from 16']);
+    expect(has(swarm, 2, 15, 501)).toEqual([]);
+    expect(wake(swarm, 1499)).toEqual([]);
+    expect(wake(swarm, 1500)).toEqual(['ask 2 from 10']);
+    expect(told(swarm, 2, [10, 14], 1501)).toEqual(['ask 2 from 14']);
+    expect(told(swarm, 2, [14, 16], 1502)).toEqual([]);
+    expect(has(swarm, 1, 17, 1503)).toEqual(['ask 1 from 16']);
   });
 
   it('another at once when its link ends', () => {
@@ -148,8 +148,8 @@ describe('hashes are told', () => {
   it('what nobody can prove does not hold up what this host lacks', () => {
     const swarm = withoutTracker();
     connect(swarm, 2, INCOMING);
-    asked(swarm, 2, 0, 1001);
-    expect([2000, 3000, 4000].flatMap((now) => wake(swarm, now))).toEqual([
+    asked(swarm, 2, 0, 501);
+    expect([1500, 2500, 3500].flatMap((now) => wake(swarm, now))).toEqual([
       'ask 1 from 0',
       'ask 1 from 10',
       'ask 1 from 0',

@@ -14,7 +14,7 @@ export interface HashAsksOptions {
 }
 
 /** The tracker sends hashes ten times a second: one that says nothing for so long about a piece that is out is away. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 500;
 /** Who does not answer for so long has none, or is gone: another is asked. */
 const ANSWER_MS = 1000;
 
