@@ -33,6 +33,7 @@ const GOALS = [
   ['firstByteLaterMs', '≤', 150],
   ['fleetRegistryCopies', '≤', 1.05],
   ['lostFailedPulls', '≤', 0],
+  ['lostRegistryCopies', '≤', 1.2],
   ['slowClientsRssMB', '≤', 280],
 ];
 
