@@ -71,6 +71,13 @@ describe('hashes are asked of a peer', () => {
     expect(wake(swarm, 1200)).toEqual(['ask 1 from 12']);
   });
 
+  it('no more at once when the tracker is back, though peers were quicker', () => {
+    const swarm = withoutTracker();
+    told(swarm, 1, [10, 12], 501);
+    swarm.handle({ type: 'hashesKnown', count: 12 }, 600);
+    expect(has(swarm, 1, 12, 700)).toEqual([]);
+  });
+
   it('never while the tracker keeps sending, nor when all are known', () => {
     const swarm = swarmOf();
     connect(swarm, 1);

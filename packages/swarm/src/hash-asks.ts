@@ -42,12 +42,12 @@ export class HashAsks {
     this.#pieces = options.held.length;
   }
 
-  /** So many are known now. */
+  /** So many are known now. A tracker that is back says what peers were quicker to tell: it counts all the same. */
   known(count: number, from: 'tracker' | 'elsewhere', now: number): void {
-    if (count <= this.#known) return;
-    this.#known = count;
+    if (count <= this.#known && from === 'elsewhere') return;
+    this.#known = Math.max(this.#known, count);
     if (from === 'tracker') this.#trackerIsAway = false;
-    this.#waitingSince = this.#top >= count ? now : undefined;
+    this.#waitingSince = this.#top >= this.#known ? now : undefined;
   }
 
   /** A peer that we may ask for pieces has one. */

@@ -67,7 +67,10 @@ export function hashAsk({ peer }: PeerConnection, first: number): WireMessage[] 
   return peer?.hashesId === undefined ? [] : [{ type: 'extended', id: peer.hashesId, payload: encodeHashAsk(first) }];
 }
 
-export function hashAnswer({ peer }: PeerConnection, runs: readonly HashRun[]): WireMessage[] {
-  if (peer?.hashesId === undefined || runs.length === 0) return [];
-  return [{ type: 'extended', id: peer.hashesId, payload: encodeHashRuns(runs) }];
+/** `runs` undefined: it was told too much already, and is closed. */
+export function hashAnswer(connection: PeerConnection, runs: readonly HashRun[] | undefined): WireMessage[] {
+  const id = connection.peer?.hashesId;
+  if (runs === undefined) connection.close('asks for hashes without end');
+  if (id === undefined || runs === undefined || runs.length === 0) return [];
+  return [{ type: 'extended', id, payload: encodeHashRuns(runs) }];
 }

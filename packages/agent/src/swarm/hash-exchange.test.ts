@@ -1,4 +1,4 @@
-import { type HashRun, signHashRun, type TicketClaims } from '@shoal/wire';
+import { type HashRun, SHOAL_HASHES_ID, signHashRun, type TicketClaims } from '@shoal/wire';
 import { describe, expect, it } from 'vitest';
 import type { Identity } from '../identity.ts';
 import { newIdentity, SWARM, TRACKER_KEY, ticketFor } from '../peer/peer.testkit.ts';
@@ -27,7 +27,13 @@ async function exchange({ known = 0, identity = newIdentity(), ticket = {}, nowS
     ...{ swarmId: SWARM, blob: file, ticket: () => text, privateKey: identity.privateKey },
     ...{ trackerKey: () => TRACKER_KEY, nowSeconds: nowSeconds ?? (() => Date.now() / 1000) },
   });
-  return { hashes, file };
+  /** What it makes of an answer. */
+  const take = (runs: readonly HashRun[] = []) => {
+    const peer = {};
+    hashes.asked(peer);
+    return hashes.takeAll(peer, runs);
+  };
+  return { hashes, file, take };
 }
 
 const seederKnowing = (known: number) => exchange({ known, identity: seeder, ticket: { role: 'seeder' } });
@@ -53,11 +59,10 @@ function runOf([first, end]: [number, number], forgery: Forgery = {}): HashRun {
 describe('a run of hashes', () => {
   it('holds for who is told it by the seeder, and for who is told it by that one', async () => {
     const [{ hashes: source }, one, other] = [await seederKnowing(7), await exchange({ known: 2 }), await exchange()];
-    expect(one.hashes.takeAll(source.tell({}, 2) ?? [])).toEqual({ runs: [{ first: 2, count: 5 }], forged: false });
+    expect(one.take(source.tell({}, 2))).toEqual({ runs: [{ first: 2, count: 5 }], forged: false });
     expect(one.file.hashes.equals(hashesOf(0, 7))).toBe(true);
     other.file.addHashes(0, hashesOf(0, 4));
-    const passedOn = one.hashes.tell({}, 4) ?? [];
-    expect(other.hashes.takeAll(passedOn)).toEqual({ runs: [{ first: 2, count: 5 }], forged: false });
+    expect(other.take(one.hashes.tell({}, 4))).toEqual({ runs: [{ first: 2, count: 5 }], forged: false });
     expect(other.file.hashes.equals(hashesOf(0, 7))).toBe(true);
   });
 
@@ -68,54 +73,63 @@ describe('a run of hashes', () => {
     ['with a ticket that no tracker signed', { ticket: { signedBy: seeder.privateKey } as Partial<TicketClaims> }],
     ['beyond the last piece', { hashes: Buffer.alloc(13 * 32) }],
   ])('%s is forged, and none of it is believed', async (_how, forgery) => {
-    const { hashes, file } = await exchange();
-    expect(hashes.takeAll([runOf([0, 3], forgery)])).toEqual({ runs: [], forged: true });
+    const { hashes, file, take } = await exchange();
+    expect(take([runOf([0, 3], forgery)])).toEqual({ runs: [], forged: true });
     expect([file.hashCount, hashes.tell({}, 0)]).toEqual([0, []]);
   });
 
   it('that was tampered with, or signed by another key than the ticket names, is forged', async () => {
-    const { hashes } = await exchange();
+    const { take } = await exchange();
     const tampered = { ...runOf([0, 3]), hashes: Buffer.alloc(3 * 32) };
     const stolen = { ...runOf([0, 3], { by: newIdentity() }), ticket: ticketFor(seeder, { role: 'seeder' }) };
-    for (const run of [tampered, stolen]) expect(hashes.takeAll([run]).forged).toBe(true);
+    for (const run of [tampered, stolen]) expect(take([run]).forged).toBe(true);
   });
 
   it('counts up to the first that is forged', async () => {
-    const { hashes, file } = await exchange();
+    const { file, take } = await exchange();
     const heard = [runOf([0, 2]), runOf([2, 4], { swarm: 'cd'.repeat(20) }), runOf([2, 6])];
-    expect(hashes.takeAll(heard)).toEqual({ runs: [{ first: 0, count: 2 }], forged: true });
+    expect(take(heard)).toEqual({ runs: [{ first: 0, count: 2 }], forged: true });
     expect(file.hashCount).toBe(2);
   });
 
   it('under a ticket that has expired is nobody’s fault and not believed, unless the ticket was seen before', async () => {
     let nowSeconds = 2000;
-    const { hashes, file } = await exchange({ nowSeconds: () => nowSeconds });
+    const { file, take } = await exchange({ nowSeconds: () => nowSeconds });
     const run = (at: [number, number]) => runOf(at, { ticket: { expiresAtSeconds: 1000 } });
-    expect(hashes.takeAll([run([0, 3])])).toEqual({ runs: [], forged: false });
+    expect(take([run([0, 3])])).toEqual({ runs: [], forged: false });
     nowSeconds = 999;
-    hashes.takeAll([run([0, 3])]);
+    take([run([0, 3])]);
     nowSeconds = 2000;
-    hashes.takeAll([run([3, 5])]);
+    take([run([3, 5])]);
     expect(file.hashCount).toBe(5);
   });
 
+  it('that nobody asked for counts as forged, a good one too', async () => {
+    const { hashes, file } = await exchange();
+    const peer = {};
+    hashes.asked(peer);
+    expect(hashes.takeAll(peer, [runOf([0, 2])]).forged).toBe(false);
+    expect(hashes.takeAll(peer, [runOf([2, 3])])).toEqual({ runs: [], forged: true });
+    expect(file.hashCount).toBe(2);
+  });
+
   it('that contradicts the tracker, or lies behind a gap, is passed over', async () => {
-    const { hashes, file } = await exchange({ known: 2 });
+    const { hashes, file, take } = await exchange({ known: 2 });
     const other = blobOf(12 * PIECE, { mark: 'other' });
     const heard = [runOf([0, 4], { hashes: hashesOf(0, 4, other) }), runOf([3, 6])];
-    expect(hashes.takeAll(heard)).toEqual({ runs: [], forged: false });
+    expect(take(heard)).toEqual({ runs: [], forged: false });
     expect([file.hashCount, hashes.tell({}, 0)]).toEqual([2, []]);
   });
 });
 
 describe('a seeder', () => {
   it('signs what it has read behind a gap, and the gap closes when the rest comes', async () => {
-    const { hashes, file } = await seederKnowing(3);
+    const { hashes, file, take } = await seederKnowing(3);
     for (const piece of [5, 6]) hashes.read(piece, hashesOf(piece, piece + 1));
     expect(hashes.tell({}, 3)).toEqual([]);
-    const { hashes: sink } = await exchange({ known: 5 });
-    expect(sink.takeAll(hashes.tell({}, 5) ?? []).runs).toEqual([{ first: 5, count: 2 }]);
-    hashes.takeAll([runOf([3, 5])]);
+    const sink = await exchange({ known: 5 });
+    expect(sink.take(hashes.tell({}, 5)).runs).toEqual([{ first: 5, count: 2 }]);
+    take([runOf([3, 5])]);
     expect(file.hashes.equals(hashesOf(0, 7))).toBe(true);
   });
 
@@ -152,11 +166,13 @@ describe('hosts whose tracker sends no hashes', () => {
     ['bad hashes', () => [{ ...runOf([0, 12]), ticket: '' }]],
   ])('close the link of who sends %s', async (reason, runs) => {
     const sink = await member(await startHost(), blob, { hashless: true });
-    const liar = await twinPeer({
-      pieces: blob.pieces,
-      onOpen: (connection) => connection.send({ type: 'haveAll' }, ...hashAnswer(connection, runs(newIdentity()))),
-    });
+    const liar = await twinPeer({ pieces: blob.pieces });
     sink.runner.want([liar.neighbour]);
+    await until('the ask', () =>
+      liar.events.some((event) => event.type === 'extended' && event.id === SHOAL_HASHES_ID),
+    );
+    const [connection] = liar.connections;
+    connection?.send(...hashAnswer(connection, runs(newIdentity())));
     await until('the end', () => sink.host.peers.closeReasons.has(reason));
     expect(sink.runner.blob.hashCount).toBe(0);
   });

@@ -37,7 +37,7 @@ type RunVerdict = 'told' | 'passed over' | 'forged';
 
 export interface Taken {
   runs: { first: number; count: number }[];
-  /** No seeder has signed it: who passed it on has not looked, or lies. */
+  /** No seeder has signed it, or nobody asked for it: who passed it on has not looked, or lies. */
   forged: boolean;
 }
 
@@ -55,6 +55,8 @@ export class HashExchange {
   /** Of pieces read here behind a gap, which the blob does not keep. */
   readonly #ahead = new Map<number, Uint8Array>();
   readonly #toldTo = new WeakMap<object, number>();
+  /** Answers that may still come. */
+  readonly #askedOf = new WeakMap<object, number>();
   #signed: HashRun | undefined;
   #ownTicket = { text: '', signs: false };
 
@@ -80,8 +82,16 @@ export class HashExchange {
     for (const piece of this.#ahead.keys()) if (piece < blob.hashCount) this.#ahead.delete(piece);
   }
 
+  /** The peer was asked: it may answer once. */
+  asked(peer: object): void {
+    this.#askedOf.set(peer, (this.#askedOf.get(peer) ?? 0) + 1);
+  }
+
   /** What a peer told, up to the first run that is forged: the runs that say something. */
-  takeAll(runs: readonly HashRun[]): Taken {
+  takeAll(peer: object, runs: readonly HashRun[]): Taken {
+    const asked = this.#askedOf.get(peer) ?? 0;
+    if (asked === 0) return { runs: [], forged: true };
+    this.#askedOf.set(peer, asked - 1);
     const taken: Taken = { runs: [], forged: false };
     for (const run of runs) {
       const verdict = this.#take(run);

@@ -93,9 +93,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     const { size, pieceLength, held } = blob;
     this.#incoming = new IncomingBlocks(context.memory, pieceLength);
     this.#swarm = new Swarm({ size, pieceLength, role, held, random: context.random });
-    const { privateKey, trackerKey, nowSeconds } = context;
-    const ticket = (): string => this.#ticket;
-    this.#hashes = new HashExchange({ swarmId, blob, ticket, privateKey, trackerKey, nowSeconds });
+    this.#hashes = new HashExchange({ swarmId, blob, ticket: () => this.#ticket, ...context });
     this.#timer = setInterval(() => this.#wake(), WAKE_MS);
     this.#handle({ type: 'hashesKnown', count: blob.hashCount });
   }
@@ -285,11 +283,12 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     if (count !== undefined) this.#handle({ type: 'maxRequests', link, count });
     if (hashes?.type === 'ask') this.#handle({ type: 'hashesAsked', link, first: hashes.first });
     // Only who may be asked is listened to.
-    if (hashes?.type === 'runs' && connection.direction === 'out') this.#heardHashes(link, hashes.runs);
+    if (hashes?.type === 'runs' && connection.direction === 'out') this.#heardHashes(connection, hashes.runs);
   }
 
-  #heardHashes(link: number, heard: readonly HashRun[]): void {
-    const { runs, forged } = this.#hashes.takeAll(heard);
+  #heardHashes(connection: PeerConnection, heard: readonly HashRun[]): void {
+    const { id: link } = connection;
+    const { runs, forged } = this.#hashes.takeAll(connection, heard);
     if (runs.length > 0) this.#handle({ type: 'hashesTold', link, runs, known: this.blob.hashCount });
     if (forged) this.#handle({ type: 'hashesForged', link });
     this.#context.downloads.poke(this);
@@ -373,10 +372,12 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     if (effect.type === 'close') return connection.close(effect.reason);
     const messages = outbox.get(connection) ?? [];
     outbox.set(connection, messages);
-    if (effect.type !== 'tellHashes') return void messages.push(...messagesOf(effect, connection));
-    const runs = this.#hashes.tell(connection, effect.first);
-    if (runs === undefined) return connection.close('asks for hashes without end');
-    messages.push(...hashAnswer(connection, runs));
+    if (effect.type === 'askHashes') this.#hashes.asked(connection);
+    messages.push(
+      ...(effect.type === 'tellHashes'
+        ? hashAnswer(connection, this.#hashes.tell(connection, effect.first))
+        : messagesOf(effect, connection)),
+    );
   }
 
   #dial(peerId: string): void {
