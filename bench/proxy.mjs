@@ -46,6 +46,8 @@ const FLEET_BYTES = 64 * MIB;
 const FLEET_CAP = 5 * MIB;
 /** Half of it is there by then, however busy the machine, or never. */
 const MOST_HALF_MS = 120_000;
+/** A look starts a program for each host. */
+const LOOK_MS = 1000;
 const SLOW_CLIENTS = 200;
 const SLOW_MS = 15_000;
 const SETTLE_MS = 30_000;
@@ -259,7 +261,7 @@ async function fleetWithoutTracker(ground, rounds) {
   for (let round = 0; round < rounds; round++) {
     const { copies, seconds, failed } = await pullInFleet(ground, async (site, copiesSent) => {
       const latest = performance.now() + MOST_HALF_MS;
-      while (copiesSent() < 0.5 && performance.now() < latest) await delay(100);
+      while (copiesSent() < 0.5 && performance.now() < latest) await delay(LOOK_MS);
       site.killTracker();
     });
     found.push({ lostFailedPulls: failed, lostRegistryCopies: copies, lostSeconds: seconds });
