@@ -14,7 +14,7 @@ interface Options {
 
 function swarmOf({ role = 'agent', known = 10 }: Options = {}): Swarm {
   const swarm = new Swarm({ size: PIECES * PIECE, pieceLength: PIECE, role, random: randomFrom(1) });
-  swarm.handle({ type: 'hashesKnown', count: known }, 0);
+  swarm.handle({ type: 'hashesKnown', count: known }, -1000);
   return swarm;
 }
 
@@ -63,12 +63,12 @@ describe('hashes are asked of a peer', () => {
     expect(has(swarm, 1, 12, 1002)).toEqual(['ask 1 from 12']);
   });
 
-  it('after the same patience again when the tracker has sent some', () => {
+  it('once the tracker, which has sent some, has been silent for a second and a half', () => {
     const swarm = withoutTracker();
     swarm.handle({ type: 'hashesKnown', count: 12 }, 600);
     expect(has(swarm, 1, 12, 700)).toEqual([]);
-    expect(wake(swarm, 1199)).toEqual([]);
-    expect(wake(swarm, 1200)).toEqual(['ask 1 from 12']);
+    expect(wake(swarm, 2099)).toEqual([]);
+    expect(wake(swarm, 2100)).toEqual(['ask 1 from 12']);
   });
 
   it('no more at once when the tracker is back, though peers were quicker', () => {

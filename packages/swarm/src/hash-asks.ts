@@ -13,8 +13,10 @@ export interface HashAsksOptions {
   signs: boolean;
 }
 
-/** The tracker sends hashes ten times a second: one that says nothing for so long about a piece that is out is away. */
+/** The tracker has so long for a piece that is out, */
 const PATIENCE_MS = 500;
+/** and so long since its last word: to thousands of hosts it sends hashes once a second. */
+const SILENCE_MS = 1500;
 /** Who does not answer for so long has none, or is gone: another is asked. */
 const ANSWER_MS = 1000;
 
@@ -28,6 +30,8 @@ export class HashAsks {
   #top = -1;
   /** Since when nothing has come while pieces without a hash were out. */
   #waitingSince: number | undefined;
+  /** When the tracker said something last. */
+  #heardAt = 0;
   /** The tracker has let us wait; until it sends something, hashes are asked for as soon as they are missing. */
   #trackerIsAway = false;
   #asked: { link: Link; at: number } | undefined;
@@ -46,7 +50,10 @@ export class HashAsks {
   known(count: number, from: 'tracker' | 'elsewhere', now: number): void {
     if (count <= this.#known && from === 'elsewhere') return;
     this.#known = Math.max(this.#known, count);
-    if (from === 'tracker') this.#trackerIsAway = false;
+    if (from === 'tracker') {
+      this.#trackerIsAway = false;
+      this.#heardAt = now;
+    }
     this.#waitingSince = this.#top >= this.#known ? now : undefined;
   }
 
@@ -99,7 +106,7 @@ export class HashAsks {
   /** When the next look changes something; undefined: not before something happens. */
   dueAt(): number | undefined {
     if (this.#asked !== undefined) return this.#asked.at + ANSWER_MS;
-    return this.#trackerIsAway || this.#waitingSince === undefined ? undefined : this.#waitingSince + PATIENCE_MS;
+    return this.#trackerIsAway || this.#waitingSince === undefined ? undefined : this.#patientUntil(this.#waitingSince);
   }
 
   #ask(links: readonly Link[], now: number): SwarmEffect | undefined {
@@ -117,10 +124,14 @@ export class HashAsks {
     return { type: 'askHashes', link: link.link, first };
   }
 
+  #patientUntil(since: number): number {
+    return Math.max(since + PATIENCE_MS, this.#heardAt + SILENCE_MS);
+  }
+
   /** Own wants and those of peers in turn: what nobody can prove must not hold up the rest. */
   #wantedFrom(now: number): number | undefined {
     const since = this.#waitingSince;
-    if (since !== undefined && now >= since + PATIENCE_MS) this.#trackerIsAway = true;
+    if (since !== undefined && now >= this.#patientUntil(since)) this.#trackerIsAway = true;
     const own = since !== undefined && this.#trackerIsAway ? this.#known : undefined;
     // A peer that asks has been patient already.
     const owed = this.#owed.size === 0 ? undefined : Math.min(...this.#owed.values());
