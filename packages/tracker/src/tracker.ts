@@ -116,10 +116,10 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const app = await createApp(deps, options);
 
   const stop = async () => {
+    swarms.stop(); // first: seeders must not be named in place of those whose sessions end now
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     await app.close();
     await marathon.stop();
-    swarms.stop();
     foreign?.stop();
     jobs.stop();
     await Promise.all([sources.close(), pulls.close()]);
