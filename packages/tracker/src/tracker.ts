@@ -8,6 +8,8 @@ import type { StatusView, TokenRole } from './client/api-schemas.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { sessionError, TrackerError } from './errors.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
+import { createHarbor, type Harbor } from './harbor/harbor.ts';
+import type { HarborOptions } from './harbor/options.ts';
 import { createApp } from './http/app.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { createPolicies, type Policies } from './policy/policies.ts';
@@ -47,6 +49,8 @@ export interface TrackerOptions {
   foreignPeers?: boolean;
   /** Where such clients reach the tracker, for announce URLs. Default: as the operator reached it for the .torrent. */
   publicUrl?: string;
+  /** What Harbor and registries may order. Default: nothing. */
+  harbor?: HarborOptions;
   /** The label that names an agent's zone: a group of hosts behind one uplink. Default: zone. */
   zoneLabel?: string;
   logger: Logger;
@@ -99,18 +103,20 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, foreign, policies, shares } = core;
+  const { presence, roster, swarms, jobs, foreign, policies, shares, harbor } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
   const parts = { presence, roster, jobs, foreign, policies, shares };
-  const deps = { handler, tokens, ...parts, publicUrl, clock, log, version, status };
+  const { hooks, preheat } = harbor;
+  const deps = { handler, tokens, ...parts, hooks, preheat, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
   const stop = async () => {
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     await app.close();
+    harbor.stop();
     swarms.stop();
     foreign?.stop();
     jobs.stop();
@@ -119,7 +125,9 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   };
   try {
     await app.listen({ host: options.host, port: options.port });
+    harbor.resume();
   } catch (error) {
+    harbor.stop();
     swarms.stop();
     foreign?.stop();
     jobs.stop();
@@ -140,6 +148,7 @@ interface Core {
   foreign: ForeignPeers | undefined;
   policies: Policies;
   shares: ShareDesk;
+  harbor: Harbor;
 }
 
 function createCore(
@@ -172,7 +181,14 @@ function createCore(
     ...{ store: createShareStore(db), zoneOf: zonesBy(zoneLabel), clock, log },
     policy: () => policies.inForce,
   });
-  return { secrets, presence, roster, swarms, jobs, foreign, policies, shares };
+  const harbor = createHarbor(
+    {
+      ...{ db, jobs, roster, presence, swarms, clock, log, knownDocument: store.document },
+      ...{ pooled: openSource, openSource: options.openSource },
+    },
+    options.harbor,
+  );
+  return { secrets, presence, roster, swarms, jobs, foreign, policies, shares, harbor };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

@@ -94,6 +94,20 @@ export const statusViewSchema = z.object({
 });
 export type StatusView = z.infer<typeof statusViewSchema>;
 
+export const hookViewSchema = z.object({
+  reference: referenceSchema,
+  rule: z.string(),
+  digest: z.string().describe('as the push named it'),
+  state: z.enum(['waiting', 'ordered', 'failed']),
+  attempts: amountSchema.describe('that failed'),
+  receivedAt: instant,
+  updatedAt: instant,
+  nextAttemptAt: instant.optional(),
+  jobId: z.string().optional(),
+  error: z.string().optional().describe('of the last attempt'),
+});
+export type HookView = z.infer<typeof hookViewSchema>;
+
 export const tokenRequestSchema = z.strictObject({ role: tokenRoleSchema, name: nameSchema });
 export type TokenRequest = z.infer<typeof tokenRequestSchema>;
 

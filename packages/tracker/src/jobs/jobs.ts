@@ -34,8 +34,8 @@ export interface JobsDeps {
 export type JobListener = (view: JobView) => void;
 
 export interface Jobs extends JobsForSwarms {
-  /** Throws TrackerError, OciError, RegistryError; then nothing was created. */
-  create(request: JobRequest): Promise<JobView>;
+  /** `openSource`: to read manifests with other credentials. Throws TrackerError, OciError, RegistryError; then nothing was created. */
+  create(request: JobRequest, openSource?: OpenSource): Promise<JobView>;
   /** Throws TrackerError UNKNOWN_JOB. */
   view(id: string): JobView;
   list(): JobView[];
@@ -75,7 +75,7 @@ export function createJobs(deps: JobsDeps): Jobs {
   for (const job of deps.store.running()) changed(desk, openJob(desk, job));
   return {
     ...forSwarms(desk),
-    create: (request) => create(desk, request),
+    create: (request, openSource = deps.openSource) => create(desk, request, openSource),
     view: (id) => viewOf(desk, find(desk, id)),
     list: () => deps.store.latest(MAX_LISTED).map((job) => viewOf(desk, inMemory(desk, job.id) ?? job)),
     cancel: (id) => cancel(desk, id),
@@ -95,8 +95,8 @@ export function createJobs(deps: JobsDeps): Jobs {
   };
 }
 
-async function create(desk: Desk, request: JobRequest): Promise<JobView> {
-  const { roster, openSource, clock, store, presence, log } = desk.deps;
+async function create(desk: Desk, request: JobRequest, openSource: OpenSource): Promise<JobView> {
+  const { roster, clock, store, presence, log } = desk.deps;
   const references = parseReferences(request.images);
   const known = roster.all();
   const unmatched = unmatchedGlobs(known, request.hosts ?? []);
