@@ -20,7 +20,9 @@ import {
   type TrackerMessageOf,
 } from './client/index.ts';
 import type { Clock } from './clock.ts';
+import type { HarborOptions } from './harbor/options.ts';
 import { createMemorySource, type MemorySource } from './memory-source.testkit.ts';
+import type { OpenSource } from './resolve/resolve-images.ts';
 import { openDatabase } from './store/database.ts';
 import type { OpenUpstream } from './swarms/pulls.ts';
 import { createTracker, type Tracker } from './tracker.ts';
@@ -45,6 +47,9 @@ export interface TestTrackerOptions {
   publicUrl?: string;
   zoneLabel?: string;
   openUpstream?: OpenUpstream;
+  harbor?: HarborOptions;
+  /** Default: `source`, whoever asks. */
+  openSource?: OpenSource;
 }
 
 export function temporaryFolder(): string {
@@ -59,8 +64,8 @@ export async function startTracker({ source = createMemorySource(), ...options }
   const logger = pino({ level: 'trace' }, { write: (line) => void logs.push(line) });
   const start = (port: number) =>
     createTracker({
-      ...{ ...options, dataDir, port, logger, host: '127.0.0.1', insecure: true, version: '1.2.3' },
       openSource: async () => source,
+      ...{ ...options, dataDir, port, logger, host: '127.0.0.1', insecure: true, version: '1.2.3' },
     });
   const first = await start(0);
   const client = createTrackerClient({ url: first.url, token: first.createToken('admin', 'test') });

@@ -109,8 +109,8 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
   const parts = { presence, roster, jobs, foreign, policies, shares };
-  const { hooks, preheat } = harbor;
-  const deps = { handler, tokens, ...parts, hooks, preheat, publicUrl, clock, log, version, status };
+  const { hooks, pushes, preheat } = harbor;
+  const deps = { handler, tokens, ...parts, hooks, pushes, preheat, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
   const stop = async () => {

@@ -23,7 +23,7 @@ describe.each(FILES)('the sample of %s.yaml', (_name, spec) => {
   });
 
   it('is a file without faults when all that is commented out is taken in, but for what stands instead of it', () => {
-    const sample = configSample<unknown>(spec).replace(/^# +(token|layout|archive): .*$/gm, '');
+    const sample = configSample<unknown>(spec).replace(/^# +(token|secret|layout|archive): .*$/gm, '');
     const all = sample.replace(/^#(?=\w| {2})/gm, '');
     expect(all).toMatch(/^ {2}- host: /m);
     expect(() => load(all)).not.toThrow();

@@ -54,7 +54,10 @@ export function configTable<T>({ keys }: ConfigFile<T>): string {
 /** A file that works once its example values are replaced; what may stay away is commented out. */
 export function configSample<T>({ intro, keys }: ConfigFile<T>): string {
   const active = keys.filter((key) => isActive(key, keys)).map(({ path }) => path);
-  const lines = keys.flatMap((key) => sampleLines(key, active.includes(key.path)));
+  const lines = keys.flatMap((key, index) => {
+    const opensItem = key.path.endsWith(`${keys[index - 1]?.path}[].${nameOf(key)}`);
+    return sampleLines(key, { active: active.includes(key.path), opensItem });
+  });
   return [
     `# ${intro} A flag wins over the environment, that over this file, this file over the default.`,
     '# Lines with # and no space after it show defaults and examples. A relative path starts at the folder of this file.',
@@ -70,19 +73,24 @@ function isActive(key: ConfigKey, keys: readonly ConfigKey[]): boolean {
   return key.required || key.inSample === true;
 }
 
-function sampleLines(key: ConfigKey, active: boolean): string[] {
+function sampleLines(key: ConfigKey, { active, opensItem }: { active: boolean; opensItem: boolean }): string[] {
   const depth = key.path.split(/\.|\[\]\./).length - 1;
   const isItem = key.path.includes('[].');
   const indent = '  '.repeat(depth + (isItem ? 1 : 0));
-  const name = key.path.slice(key.path.lastIndexOf('.') + 1);
+  const name = nameOf(key);
   const notes = [defaultNote(key), key.env, key.flag].filter((note) => note !== undefined);
   const about = `${key.description}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
   const value = key.sample ?? key.default;
   const blank = depth === 0 ? [''] : [];
   const head = [...blank, `${indent}# ${about}`];
-  if (key.kind === 'section' || key.kind === 'list') return [...head, `${active ? '' : '#'}${indent}${name}:`];
-  const bullet = isItem && name === 'host' ? `${indent.slice(2)}- ` : indent;
+  const hasKeys = key.kind === 'section' || (key.kind === 'list' && key.sample === undefined);
+  if (hasKeys) return [...head, `${active ? '' : '#'}${indent}${name}:`];
+  const bullet = opensItem ? `${indent.slice(2)}- ` : indent;
   return [...head, `${active ? '' : '#'}${bullet}${name}: ${inline(value)}`];
+}
+
+function nameOf({ path }: ConfigKey): string {
+  return path.slice(path.lastIndexOf('.') + 1);
 }
 
 /** `default: 7600`, `required`, or nothing where absent means absent. */

@@ -18,7 +18,7 @@ import { createPreheatDesk } from './preheat-desk.ts';
 import type { PreheatRouteDeps } from './preheat-routes.ts';
 import { createPushDesk } from './push-desk.ts';
 
-export interface Harbor extends Pick<HookRouteDeps, 'hooks'>, Pick<PreheatRouteDeps, 'preheat'> {
+export interface Harbor extends Pick<HookRouteDeps, 'hooks' | 'pushes'>, Pick<PreheatRouteDeps, 'preheat'> {
   /** Goes on with what an earlier run has left. */
   resume(): void;
   stop(): void;
@@ -40,7 +40,7 @@ export interface HarborDeps {
 }
 
 export function createHarbor(deps: HarborDeps, options: HarborOptions | undefined): Harbor {
-  if (!options) return { hooks: undefined, preheat: undefined, resume: () => {}, stop: () => {} };
+  if (!options) return { hooks: undefined, pushes: undefined, preheat: undefined, resume: () => {}, stop: () => {} };
   const { db, jobs, roster, presence, swarms, knownDocument, clock, log } = deps;
   const { registryOf, preheat, hooks } = options;
   const fleet = createFleet({ roster, presence, swarmOf: swarms.byDigest });
@@ -49,7 +49,8 @@ export function createHarbor(deps: HarborDeps, options: HarborOptions | undefine
   const store = createPreheatStore(db);
   const desk = preheat && createPreheatDesk({ ...same, store, openSource: deps.openSource }, { preheat, registryOf });
   return {
-    hooks: hooks && { options: hooks, pushes },
+    hooks,
+    pushes,
     preheat: desk && preheat && { desk, pushes, door: preheat },
     resume: () => {
       desk?.resume();

@@ -19,13 +19,15 @@ import { type PushEvent, parseHarborEvent, parseNotifications } from './push-eve
 
 export interface HookRouteDeps {
   /** Undefined: webhooks are off. */
-  hooks: { options: HookOptions; pushes: PushDesk } | undefined;
+  hooks: HookOptions | undefined;
+  /** Also of what the Kraken driver told. Undefined: nobody may tell of pushes. */
+  pushes: PushDesk | undefined;
   guards: Guards;
   clock: Clock;
   log: Logger;
 }
 
-export async function addHookRoutes(app: FastifyInstance, { hooks, guards, clock, log }: HookRouteDeps) {
+export async function addHookRoutes(app: FastifyInstance, { hooks, pushes, guards, clock, log }: HookRouteDeps) {
   app.get(
     '/v1/hooks',
     {
@@ -35,11 +37,11 @@ export async function addHookRoutes(app: FastifyInstance, { hooks, guards, clock
         answers: { 200: z.array(hookViewSchema) },
       }),
     },
-    async () => hooks?.pushes.list() ?? [],
+    async () => pushes?.list() ?? [],
   );
   await app.register(async (scope) => {
     readJsonBodies(scope);
-    const { secret, registry, rules } = hooks?.options ?? { secret: '', registry: undefined, rules: [] };
+    const { secret, registry, rules } = hooks ?? { secret: '', registry: undefined, rules: [] };
     const admits = requireSecret((headers) => admitsHook(secret, headers), { clock, log });
     scope.addHook('onRequest', async (request) => {
       if (!hooks) throw new TrackerError('HOOKS_OFF');
@@ -48,7 +50,7 @@ export async function addHookRoutes(app: FastifyInstance, { hooks, guards, clock
     const take = (path: string, read: (body: unknown) => PushEvent[]) =>
       scope.post(path, { schema: { hide: true } }, async ({ body }, reply) => {
         const events = read(body).map((event) => ({ ...event, address: registry ?? event.address }));
-        return reply.code(202).send({ orders: hooks?.pushes.received(events, rules) ?? 0 });
+        return reply.code(202).send({ orders: pushes?.received(events, rules) ?? 0 });
       });
     take('/hooks/harbor', parseHarborEvent);
     take('/hooks/registry', parseNotifications);
