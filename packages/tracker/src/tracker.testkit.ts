@@ -94,6 +94,7 @@ const WRITES = [
   'UPDATE ON jobs',
   'INSERT ON blobs',
   'INSERT ON offline_parts',
+  'INSERT ON pushes',
 ];
 
 /** From now on the tracker's saves fail, as on a full disk. Returns how to end that. */
