@@ -29,7 +29,15 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
-export async function startRegistry(tls?: { key: string; cert: string }): Promise<TestRegistry> {
+/** Where the registry tells of pushes. */
+export interface Notified {
+  url: string;
+  authorization: string;
+  /** Of the authority that the address is trusted by. */
+  caFile: string;
+}
+
+export async function startRegistry(tls?: { key: string; cert: string }, notified?: Notified): Promise<TestRegistry> {
   const folder = await tempDir('registry');
   const storage = join(folder, 'storage');
   const config = {
@@ -37,10 +45,13 @@ export async function startRegistry(tls?: { key: string; cert: string }): Promis
     log: { level: 'info', accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
     http: { addr: '127.0.0.1:0', ...(tls && { tls: await tlsFiles(folder, tls) }) },
+    ...(notified && { notifications: { endpoints: [endpointOf(notified)] } }),
   };
   const configPath = join(folder, 'config.yml');
   await writeFile(configPath, JSON.stringify(config)); // JSON is YAML
-  const service = startService(findProgram('docker-registry') ?? 'docker-registry', ['serve', configPath]);
+  const service = startService(findProgram('docker-registry') ?? 'docker-registry', ['serve', configPath], {
+    env: notified && { SSL_CERT_FILE: notified.caFile },
+  });
   const [, port] = await service.line(/listening on 127\.0\.0\.1:(\d+)/);
   const host = `127.0.0.1:${port}`;
   return {
@@ -50,6 +61,12 @@ export async function startRegistry(tls?: { key: string; cert: string }): Promis
     accessLog: () => service.output.flatMap(parseAccessLine),
     stop: service.stop,
   };
+}
+
+/** It tries again twice a second until it is answered. */
+function endpointOf({ url, authorization }: Notified) {
+  const headers = { Authorization: [authorization] };
+  return { name: 'shoal', url, headers, timeout: '2s', threshold: 1, backoff: '500ms' };
 }
 
 async function tlsFiles(folder: string, { key, cert }: { key: string; cert: string }) {

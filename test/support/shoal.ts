@@ -52,6 +52,12 @@ export interface ShoalAgent {
 export interface SiteOptions {
   registries: { host: string; url?: string; layout?: string; archive?: string }[];
   cap?: string;
+  /** Default: a free one. */
+  port?: number;
+  /** Default: a certificate of its own. */
+  tls?: { key: string; cert: string };
+  /** More keys of tracker.yaml. */
+  settings?: object;
 }
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/shoal.js', import.meta.url));
@@ -69,7 +75,7 @@ export function shoalCommand(args: string[], env: NodeJS.ProcessEnv = {}): Promi
 /** A tracker with a seeder beside it. */
 export async function startSite(options: SiteOptions): Promise<ShoalSite> {
   const folder = await tempDir('site');
-  const { key, cert } = selfSignedCertificate();
+  const { key, cert } = options.tls ?? selfSignedCertificate();
   const [keyFile, certFile] = [join(folder, 'tracker.key'), join(folder, 'tracker.crt')];
   await writeFile(keyFile, key, { mode: 0o600 });
   await writeFile(certFile, cert);
@@ -77,9 +83,10 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
   const cap = options.cap ?? 'unlimited';
   const config = await writeConfig(folder, 'tracker.yaml', {
     dataDir,
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port: options.port ?? 0 },
     tls: { cert: certFile, key: keyFile },
     registries: options.registries,
+    ...options.settings,
     seeder: {
       dataDir: join(folder, 'seeder'),
       peer: { host: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
