@@ -194,6 +194,28 @@ describe.each(Object.entries(DRIVERS))("%s orders by Harbor's Dragonfly driver",
     expect((await harbor.preheat(image())).taskId).not.toBe(third.taskId);
   });
 
+  it('is looked up once when it comes twice before the registry has answered', async () => {
+    const source = createMemorySource();
+    const [asked, answered] = [createGate(), createGate()];
+    let opened = 0;
+    const openSource = async () => {
+      opened++;
+      asked.open();
+      await answered.opened;
+      return source;
+    };
+    const site = await harborSite({ openSource, source });
+    await site.agent('web-1');
+    const harbor = driver(site.instance());
+    const first = harbor.preheat(image());
+    await asked.opened;
+    const second = harbor.preheat(image());
+    for (let turn = 0; turn < 3; turn++) await harbor.health(); // the second one has arrived
+    answered.open();
+    expect((await second).taskId).toBe((await first).taskId);
+    expect([opened, (await site.client.jobs()).length]).toEqual([1, 1]);
+  });
+
   it('gets another order when the tag has moved on', async () => {
     const site = await harborSite();
     await site.agent('web-1');
@@ -322,6 +344,18 @@ describe('cluster ids and scope', () => {
     await site.kit.restart();
     await seeds(seeder);
     expect(await harbor.check(taskId)).toMatchObject({ status: 'SUCCESS' });
+  });
+
+  it("of seeders is another one's when the first is gone", async () => {
+    const site = await harborSite();
+    const first = await site.agent('s1', { role: 'seeder' });
+    await site.agent('web-1');
+    const harbor = dragonfly(site.instance());
+    const { taskId } = await harbor.preheat(image({ scope: 'single_seed_peer' }));
+    await first.next('seed');
+    await first.close();
+    await seeds(await site.agent('s2', { role: 'seeder' }));
+    expect(await harbor.check(taskId)).toMatchObject({ status: 'SUCCESS', message: expect.stringMatching(/\| s2 \|/) });
   });
 
   it('of seeders fails when there is none within the time', async () => {

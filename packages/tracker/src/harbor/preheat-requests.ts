@@ -19,7 +19,7 @@ export interface PreheatOrder extends PushEvent {
 }
 
 const MAX_AUTHORIZATION_CHARS = 16_384;
-const headersSchema = z.record(z.string(), z.string()).nullish();
+const headersSchema = z.record(z.string(), z.unknown()).nullish();
 
 const jobSchema = z.looseObject({
   type: z.literal('preheat'),
@@ -89,10 +89,10 @@ function decoded(text: string): string {
 }
 
 /** Its value is in no error. */
-function authorizationOf(headers: Record<string, string> | null | undefined): { authorization?: string } {
+function authorizationOf(headers: Record<string, unknown> | null | undefined): { authorization?: string } {
   const given = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
   if (given === undefined || given === '') return {};
-  if (given.length > MAX_AUTHORIZATION_CHARS || !/^[\x20-\x7e]+$/.test(given))
+  if (typeof given !== 'string' || given.length > MAX_AUTHORIZATION_CHARS || !/^[\x20-\x7e]+$/.test(given))
     throw new TrackerError('BAD_REQUEST', "headers: Authorization is no header's value");
   return { authorization: given };
 }
