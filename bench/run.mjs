@@ -25,6 +25,7 @@ import { BenchError, UsageError } from './harness/errors.mjs';
  * @property {string | undefined} DEFAULT_SIZE
  * @property {number} DEFAULT_ROUNDS
  * @property {boolean} [TAKES_HOSTS] knows --hosts and --cap
+ * @property {number} [MAX_HOSTS]
  * @property {(options: BenchOptions) => Promise<BenchResult>} runBench
  */
 
@@ -35,6 +36,8 @@ const BENCHES = {
   limits: () => import('./limits.mjs'),
   memory: () => import('./memory.mjs'),
   proxy: () => import('./proxy.mjs'),
+  ready: () => import('./ready.mjs'),
+  sessions: () => import('./sessions.mjs'),
   swarm: () => import('./swarm.mjs'),
   yield: () => import('./yield.mjs'),
 };
@@ -85,7 +88,8 @@ function parse() {
  * @param {{ rounds?: string, size?: string, only?: string, dir?: string, hosts?: string, cap?: string }} values
  * @returns {BenchOptions}
  */
-function optionsFor({ ROWS, DEFAULT_SIZE, DEFAULT_ROUNDS, TAKES_HOSTS = false }, values) {
+function optionsFor(bench, values) {
+  const { ROWS, DEFAULT_SIZE, DEFAULT_ROUNDS, TAKES_HOSTS = false } = bench;
   const rounds = Number(values.rounds ?? DEFAULT_ROUNDS);
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new UsageError(`--rounds ${values.rounds}: a whole number from 1 up`);
@@ -101,19 +105,19 @@ function optionsFor({ ROWS, DEFAULT_SIZE, DEFAULT_ROUNDS, TAKES_HOSTS = false },
       `--only ${unknown.join(',')}: ${ROWS.length > 0 ? `the rows are ${ROWS.join(', ')}` : 'this bench runs as a whole'}`,
     );
   if (!TAKES_HOSTS && (values.hosts ?? values.cap) !== undefined)
-    throw new UsageError('this bench has no hosts: --hosts and --cap are for swarm');
+    throw new UsageError('this bench has no hosts: --hosts and --cap are for swarm and sessions');
   const say = (/** @type {string} */ line) => void process.stderr.write(`bench: ${line}\n`);
   return {
     ...{ sizesBytes, rounds, rows: ROWS.filter((row) => rows.includes(row)), dir: values.dir, say },
-    ...{ hosts: hostsIn(values.hosts), bytesPerSecond: rateIn(values.cap) },
+    ...{ hosts: hostsIn(values.hosts, bench.MAX_HOSTS ?? MAX_HOSTS), bytesPerSecond: rateIn(values.cap) },
   };
 }
 
-/** @param {string | undefined} text */
-function hostsIn(text) {
+/** @param {string | undefined} text @param {number} most */
+function hostsIn(text, most) {
   const hosts = text === undefined ? undefined : Number(text);
-  if (hosts === undefined || (Number.isInteger(hosts) && hosts >= 1 && hosts <= MAX_HOSTS)) return hosts;
-  throw new UsageError(`--hosts ${text}: a whole number from 1 to ${MAX_HOSTS}`);
+  if (hosts === undefined || (Number.isInteger(hosts) && hosts >= 1 && hosts <= most)) return hosts;
+  throw new UsageError(`--hosts ${text}: a whole number from 1 to ${most}`);
 }
 
 /** @param {string | undefined} text */

@@ -63,13 +63,22 @@ export async function startEngine(folder, place) {
   });
   const env = { ...process.env, DOCKER_CONFIG: at('cli'), DOCKER_HOST: address, DOCKER_CONTEXT: '' };
   const docker = (/** @type {string[]} */ ...args) => run('docker', args, { env });
+  /** @param {string} reference */
+  const fetch = async (reference) => {
+    const started = performance.now();
+    await docker('pull', '--quiet', reference);
+    return (performance.now() - started) / 1000;
+  };
   return {
+    address,
     stop: service.stop,
+    /** Seconds that a pull takes. */
+    fetch,
+    /** @param {string} reference */
+    remove: (reference) => docker('rmi', '--force', reference),
     /** Seconds that a pull takes; the image is taken away again. @param {string} reference */
     async pull(reference) {
-      const started = performance.now();
-      await docker('pull', '--quiet', reference);
-      const seconds = (performance.now() - started) / 1000;
+      const seconds = await fetch(reference);
       await docker('rmi', '--force', reference);
       return seconds;
     },

@@ -1,7 +1,7 @@
 /*
  * One production agent, or several, as a program of its own. Argument: JSON { trackerUrl, source?, control?, peerHost?,
  * advertiseHost?, labels?, capBytesPerSecond?, linkBytesPerSecond?,
- * proxy?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells
+ * proxy?, engine?, agents: [{ name, dataDir, token }] }; `source` makes seeders of them. Tells
  * `ready` when all are connected to the tracker. The order { do: 'status' } is answered with what each agent says of
  * itself; { do: 'watch' } with `image` when the first agent has the image of its job. { do: 'logGrants' } begins a log of
  * what the yield rule grants it, { do: 'grants' } is answered with that log.
@@ -28,6 +28,7 @@ const GRANTS_MS = 5;
  * @property {number} [capBytesPerSecond] each way; none unless given
  * @property {number} [linkBytesPerSecond] what the card says unless given
  * @property {{ host: string, url: string }} [proxy] the registry it stands for; no proxy unless given
+ * @property {string} [engine] address of the one it loads images into; it keeps them as blobs unless given
  * @property {{ name: string, dataDir: string, token: string }[]} agents
  */
 
@@ -50,7 +51,7 @@ function start({ name, dataDir, token }) {
     control: control ? { host: LOOPBACK, port: 0 } : undefined,
     limits: { uploadBytesPerSecond: cap, downloadBytesPerSecond: cap },
     ...(argument.linkBytesPerSecond ? { bandwidth: { linkBytesPerSecond: argument.linkBytesPerSecond } } : {}),
-    exit: { kind: 'cache' },
+    exit: argument.engine === undefined ? { kind: 'cache' } : { kind: 'engine', address: argument.engine },
     ...(source ? { openSource: sourceOpener(source) } : {}),
     logger: pino({ level: 'error' }, pino.destination(2)),
   });

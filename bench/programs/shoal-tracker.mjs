@@ -32,7 +32,10 @@ async function main() {
           method,
           argument,
         },
-      ) => tell('answer', { value: await client[method](argument) }),
+      ) =>
+        tell('answer', {
+          value: await (method === 'cancelJob' ? client.actOnJob(argument, 'cancel') : client[method](argument)),
+        }),
       token: (/** @type {{ role: 'agent' | 'seeder', name: string }} */ { role, name }) =>
         tell('token', { token: tracker.createToken(role, name) }),
     },

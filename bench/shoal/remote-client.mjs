@@ -5,7 +5,7 @@ const POLL_MS = 100;
 
 /**
  * @typedef {import('@shoal/tracker/client').TrackerClient} TrackerClient
- * @typedef {Pick<TrackerClient, 'createJob' | 'job' | 'cancelJob' | 'watchJob' | 'applyPolicy' | 'close'>} JobClient
+ * @typedef {Pick<TrackerClient, 'createJob' | 'job' | 'watchJob' | 'applyPolicy' | 'close'> & { cancelJob(id: string): Promise<import('@shoal/tracker/client').JobView> }} JobClient
  */
 
 /** @param {import('../harness/child.mjs').Child} tracker @returns {JobClient} */

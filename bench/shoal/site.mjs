@@ -38,6 +38,7 @@ const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
  * @property {import('../netns/network.mjs').Place} [place] it runs and listens there: loopback unless given
  * @property {Record<string, string>} [labels]
  * @property {{ host: string, url: string }} [proxy] the registry that its proxy stands for
+ * @property {string} [engine] address of the engine it loads into
  * @property {Source} [source] of a seeder: the site's unless given
  * @property {number} [capBytesPerSecond] each way
  * @property {number} [linkBytesPerSecond] declared: what the card says unless given

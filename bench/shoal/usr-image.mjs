@@ -1,6 +1,6 @@
 /*
- * An image as an OCI layout, of files of /usr in three layers, packed by gzip −6: what real layers look like to an
- * engine. The files are those of this machine, the same for a whole run.
+ * Images as an OCI layout, of files of /usr in layers packed by gzip −6: what real layers look like to an engine. The
+ * files are those of this machine, the same for a whole run.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,13 +15,38 @@ const OCI = 'application/vnd.oci.image';
 
 /** @typedef {{ folder: string, layers: { digest: string, size: number }[], bytes: number }} UsrImage `bytes`: compressed */
 
-/** @param {string} folder @param {number} sizeBytes of the files @returns {Promise<UsrImage>} */
+/** One image of three layers. @param {string} folder @param {number} sizeBytes of the files @returns {Promise<UsrImage>} */
 export async function writeUsrImage(folder, sizeBytes) {
+  const sizes = Array.from({ length: LAYERS }, () => sizeBytes / LAYERS);
+  const [image] = await writeUsrImages(folder, { app: sizes });
+  return /** @type {UsrImage} */ (image);
+}
+
+/**
+ * Images whose first layers are the same: by tag the bytes of files in each layer.
+ * @param {string} folder @param {Record<string, readonly number[]>} sizesByTag @returns {Promise<UsrImage[]>}
+ */
+export async function writeUsrImages(folder, sizesByTag) {
   const blobs = path.join(folder, 'blobs', 'sha256');
   mkdirSync(blobs, { recursive: true });
   const files = filesOfUsr();
+  const wanted = Object.values(sizesByTag).reduce((longest, sizes) =>
+    sizes.length > longest.length ? sizes : longest,
+  );
+  /** @type {Layer[]} */
   const layers = [];
-  for (let layer = 0; layer < LAYERS; layer++) layers.push(await writeLayer(blobs, take(files, sizeBytes / LAYERS)));
+  for (const sizeBytes of wanted) layers.push(await writeLayer(blobs, take(files, sizeBytes)));
+  const images = Object.entries(sizesByTag).map(([tag, sizes]) => putImage(blobs, tag, layers.slice(0, sizes.length)));
+  writeFileSync(path.join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  const manifests = images.map(({ manifest }) => manifest);
+  writeFileSync(path.join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
+  return images.map(({ layers }) => ({ folder, layers, bytes: layers.reduce((sum, { size }) => sum + size, 0) }));
+}
+
+/** @typedef {{ digest: string, size: number, diffId: string }} Layer */
+
+/** @param {string} blobs @param {string} tag @param {readonly Layer[]} layers */
+function putImage(blobs, tag, layers) {
   const put = (/** @type {object} */ value) => {
     const bytes = Buffer.from(JSON.stringify(value));
     const hex = createHash('sha256').update(bytes).digest('hex');
@@ -37,12 +62,8 @@ export async function writeUsrImage(folder, sizeBytes) {
     ...{ schemaVersion: 2, mediaType, layers: descriptors },
     config: { mediaType: `${OCI}.config.v1+json`, ...config },
   });
-  writeFileSync(path.join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  writeFileSync(
-    path.join(folder, 'index.json'),
-    JSON.stringify({ schemaVersion: 2, manifests: [{ mediaType, ...manifest }] }),
-  );
-  return { folder, layers: descriptors, bytes: descriptors.reduce((sum, { size }) => sum + size, 0) };
+  const annotations = { 'org.opencontainers.image.ref.name': tag };
+  return { layers: descriptors, manifest: { mediaType, ...manifest, annotations } };
 }
 
 /** @returns {{ file: string, bytes: number }[]} */

@@ -2,8 +2,6 @@
  * A push to a real registry, told by its own notifications, comes onto the engines that a rule names, and on no other.
  */
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { selfSignedCertificate } from '../../packages/registry/src/certificate.testkit.ts';
@@ -11,7 +9,7 @@ import { tempDir } from '../support/cleanup.ts';
 import { type Dockerd, startDockerd } from '../support/dockerd.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
-import { type ShoalSite, startSite, waitForJob } from '../support/shoal.ts';
+import { freePort, type ShoalSite, startSite, waitForJob } from '../support/shoal.ts';
 import { requireTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -37,7 +35,7 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
     ]);
     site = await startSite({
       ...{ port, tls, registries: [{ host: registry.host, url: registry.url }] },
-      settings: {
+      tracker: {
         hooks: { secret: SECRET },
         'on-push': { match: 'win/*:ltsc*', prewarm: { hosts: ['web-*'] } },
       },
@@ -83,11 +81,3 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
     expect((await site.client.hooks()).filter(({ reference }) => reference.includes('/linux/'))).toEqual([]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -5,6 +5,7 @@
 
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostView, JobView } from '@shoal/tracker/client';
@@ -28,6 +29,8 @@ export interface ShoalSite {
   startAgent(options: AgentSettings): Promise<ShoalAgent>;
   hosts(): Promise<HostView[]>;
   tracker: Service;
+  /** Starts the tracker again, after it was stopped or killed, with its seeder. */
+  restartTracker(): Promise<void>;
 }
 
 export interface AgentSettings {
@@ -36,6 +39,7 @@ export interface AgentSettings {
   engine?: string;
   /** Upload and download, e.g. `30 MB/s`. */
   cap?: string;
+  labels?: Record<string, string>;
   /** Instead of a good join token. */
   token?: string;
   /** Has a registry proxy on this port. */
@@ -57,7 +61,7 @@ export interface SiteOptions {
   /** Default: a certificate of its own. */
   tls?: { key: string; cert: string };
   /** More keys of tracker.yaml. */
-  settings?: object;
+  tracker?: object;
 }
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/shoal.js', import.meta.url));
@@ -72,6 +76,15 @@ export function shoalCommand(args: string[], env: NodeJS.ProcessEnv = {}): Promi
   });
 }
 
+/** A tracker that is started again must be found where it was. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 /** A tracker with a seeder beside it. */
 export async function startSite(options: SiteOptions): Promise<ShoalSite> {
   const folder = await tempDir('site');
@@ -83,15 +96,15 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
   const cap = options.cap ?? 'unlimited';
   const config = await writeConfig(folder, 'tracker.yaml', {
     dataDir,
-    listen: { host: '127.0.0.1', port: options.port ?? 0 },
+    listen: { host: '127.0.0.1', port: options.port ?? (await freePort()) },
     tls: { cert: certFile, key: keyFile },
     registries: options.registries,
-    ...options.settings,
     seeder: {
       dataDir: join(folder, 'seeder'),
       peer: { host: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
       limits: { upload: cap, download: cap },
     },
+    ...options.tracker,
   });
   const newToken = async (role: string): Promise<string> => {
     const made = await shoalCommand([
@@ -109,14 +122,22 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
     return (JSON.parse(made.stdout) as { token: string }).token;
   };
   const admin = await newToken('admin');
-  const tracker = startService(process.execPath, [COMMAND, 'tracker', '--config', config, '--seeder']);
-  const [url] = await tracker.line(/https:\/\/127\.0\.0\.1:\d+/, READY_MS);
+  const startTracker = async () => {
+    const service = startService(process.execPath, [COMMAND, 'tracker', '--config', config, '--seeder']);
+    const [url] = await service.line(/https:\/\/127\.0\.0\.1:\d+/, READY_MS);
+    return { service, url };
+  };
+  const { service: tracker, url } = await startTracker();
   const client = createTrackerClient({ url, token: admin, ca: cert });
   const env = { SHOAL_TRACKER: url, SHOAL_TOKEN: admin, SHOAL_CA: certFile };
   const site: ShoalSite = {
     url,
     client,
     tracker,
+    async restartTracker() {
+      site.tracker = (await startTracker()).service;
+      await isOnline(site, (host) => host.role === 'seeder');
+    },
     shoal: (...args) => shoalCommand(args, env),
     hosts: () => client.hosts(),
     async startAgent(settings) {
@@ -129,7 +150,7 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
 }
 
 async function startAgent(site: ShoalSite, settings: AgentSettings, door: object): Promise<ShoalAgent> {
-  const { name, engine, proxy, cap = 'unlimited' } = settings;
+  const { name, engine, proxy, labels, cap = 'unlimited' } = settings;
   const dataDir = await tempDir(name);
   const config = await writeConfig(dataDir, 'agent.yaml', {
     name,
@@ -137,6 +158,7 @@ async function startAgent(site: ShoalSite, settings: AgentSettings, door: object
     ...door,
     peer: { host: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
     control: false,
+    ...(labels === undefined ? {} : { labels }),
     limits: { upload: cap, download: cap },
     ...(proxy === undefined ? {} : { proxy: { enabled: true, port: proxy.port }, registries: proxy.registries }),
     ...(engine === undefined ? { exit: 'cache' } : { exit: 'engine', engine: { address: engine } }),

@@ -235,17 +235,20 @@ interface Reporting {
   send: Session['send'];
 }
 
-/** What the tracker is told unasked: jobs a few times a second, swarms and traffic once. */
+/** What the tracker is told unasked: jobs a few times a second, swarms and traffic once; in jobs of many hosts less often. */
 function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout[] {
   let lastTraffic = '';
+  let reportedMs = Number.NEGATIVE_INFINITY;
   const reportTraffic = (): void => {
+    if (performance.now() - reportedMs < jobs.reportMs) return;
+    reportedMs = performance.now();
     swarms.reportHave();
     const { traffic } = status();
     const text = JSON.stringify(traffic);
     if (text !== lastTraffic) send({ type: 'traffic', ...traffic });
     lastTraffic = text;
   };
-  return [setInterval(() => jobs.report(), REPORT_MS), setInterval(reportTraffic, HAVE_MS)];
+  return [setInterval(() => jobs.report(performance.now()), REPORT_MS), setInterval(reportTraffic, HAVE_MS)];
 }
 
 function runAfter(delayMs: number, run: () => void): () => void {

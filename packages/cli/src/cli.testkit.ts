@@ -36,6 +36,7 @@ export function testIo({ env = {}, cwd = temporaryFolder(), platform = 'linux' }
       io.err += text;
     },
     now: () => io.nowMs,
+    date: () => Date.now(),
     delay: async () => {},
     onStopSignal: (handler) => {
       handlers.add(handler);

@@ -21,6 +21,7 @@ import { tokenCommand } from './verbs/token.ts';
 import { torrentCommand } from './verbs/torrent.ts';
 import { trackerCommand } from './verbs/tracker.ts';
 import { versionCommand } from './verbs/version.ts';
+import { waitCommand } from './verbs/wait.ts';
 import { shoalVersion } from './version.ts';
 
 const VERBS = [
@@ -31,6 +32,7 @@ const VERBS = [
   pullCommand,
   jobsCommand,
   jobCommand,
+  waitCommand,
   hostsCommand,
   statusCommand,
   tokenCommand,

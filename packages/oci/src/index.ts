@@ -30,3 +30,4 @@ export { checkConfigPlatform, choosePlatform, platformCandidates } from './platf
 export { describePlatform, normalizePlatform } from './platform-names.ts';
 export type { Reference } from './reference.ts';
 export { engineName, formatReference, isRepository, isTag, parseReference } from './reference.ts';
+export { compareWindowsVersions, runsRevision } from './windows-version.ts';

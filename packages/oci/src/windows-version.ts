@@ -19,3 +19,28 @@ export function sameWindowsBuild(imageOsVersion: string | undefined, hostOsVersi
   const prefix = hostOsVersion?.split('.').slice(0, 3).join('.');
   return prefix !== undefined && (imageOsVersion === prefix || imageOsVersion?.startsWith(`${prefix}.`) === true);
 }
+
+/** Below zero when `a` is older: by build, then by revision. What is missing counts as 0. */
+export function compareWindowsVersions(a: string, b: string): number {
+  const [one, other] = [a, b].map((version) => version.split('.').map(Number));
+  for (const part of [0, 1, 2, 3]) {
+    const difference = (one?.[part] ?? 0) - (other?.[part] ?? 0);
+    if (difference !== 0 && !Number.isNaN(difference)) return difference;
+  }
+  return 0;
+}
+
+/** Windows Server 2016, the last build whose containers run only on hosts of the very same revision. */
+const REVISION_BOUND_BUILD = 14393;
+
+/**
+ * Whether a host runs the image with regard to its revision (UBR): from build 16299 on any will do. An image or a host
+ * that does not say its revision is let through. Source: Microsoft's version compatibility of Windows containers.
+ */
+export function runsRevision(imageOsVersion: string | undefined, hostOsVersion: string | undefined): boolean {
+  if (windowsBuild(hostOsVersion) !== REVISION_BOUND_BUILD || windowsBuild(imageOsVersion) !== REVISION_BOUND_BUILD) {
+    return true;
+  }
+  const [image, host] = [imageOsVersion, hostOsVersion].map((version) => version?.split('.')[3]);
+  return image === undefined || host === undefined || image === host;
+}

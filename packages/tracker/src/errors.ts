@@ -22,6 +22,17 @@ export const ERRORS = {
   JOB_ENDED: { text: 'the job has already ended', status: 409, retryable: false },
   UNKNOWN_HOST: { text: 'no known host has this peer id', status: 404, retryable: false },
   HOST_ONLINE: { text: 'a host that is online is not forgotten: stop its agent first', status: 409, retryable: false },
+  NOTHING_FAILED: {
+    text: 'no host of this job failed in a way that trying again could mend',
+    status: 409,
+    retryable: false,
+  },
+  INVALID_ORDER: { text: 'this order makes no sense', status: 400, retryable: false },
+  INVALID_SELECTOR: {
+    text: 'hosts are written as env=prod, env!=prod, rack in (r1,r2) or web-*, with commas between them; not as',
+    status: 400,
+    retryable: false,
+  },
   NO_HOSTS: { text: 'no known host matches', status: 409, retryable: false },
   NO_PLATFORM: { text: 'the image is not for the platform of any of these hosts', status: 422, retryable: false },
   DIGEST_MISMATCH: { text: "the registry's bytes do not match their digest", status: 502, retryable: false },
@@ -90,6 +101,11 @@ export const ERRORS = {
     status: 503,
     retryable: true,
   },
+  BAD_APP: { text: 'this is no app, pod or group of Marathon', status: 422, retryable: false },
+  BAD_CONSTRAINT: { text: 'a constraint of Marathon cannot be evaluated', status: 422, retryable: false },
+  UNKNOWN_MARATHON: { text: 'tracker.yaml has no such Marathon', status: 404, retryable: false },
+  MARATHON_UNREACHABLE: { text: 'Marathon cannot be asked', status: 502, retryable: true },
+  MESOS_UNREACHABLE: { text: 'the Mesos master cannot be asked', status: 502, retryable: true },
   HASH_CONFLICT: { text: 'two seeders read different bytes of one blob', status: 409, retryable: true },
 } as const satisfies Record<string, ErrorRow>;
 

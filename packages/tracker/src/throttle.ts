@@ -9,7 +9,8 @@ export interface Throttle {
   stop(): void;
 }
 
-export function createThrottle(clock: Clock, intervalMs: number, run: () => void): Throttle {
+/** The interval may change from one time to the next. */
+export function createThrottle(clock: Clock, intervalMs: number | (() => number), run: () => void): Throttle {
   let cancel: (() => void) | undefined;
   let pending = false;
   function open(): void {
@@ -18,7 +19,7 @@ export function createThrottle(clock: Clock, intervalMs: number, run: () => void
   }
   function fire(): void {
     pending = false;
-    cancel = clock.after(intervalMs, open);
+    cancel = clock.after(typeof intervalMs === 'number' ? intervalMs : intervalMs(), open);
     run();
   }
   return {

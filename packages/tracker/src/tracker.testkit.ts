@@ -21,6 +21,7 @@ import {
 } from './client/index.ts';
 import type { Clock } from './clock.ts';
 import type { HarborOptions } from './harbor/options.ts';
+import type { MarathonSite } from './marathon/site.ts';
 import { createMemorySource, type MemorySource } from './memory-source.testkit.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
 import { openDatabase } from './store/database.ts';
@@ -33,6 +34,8 @@ export interface TestTracker {
   source: MemorySource;
   dataDir: string;
   logs: string[];
+  /** The first line, from the `from`th on, that has this in it; waits for it. */
+  logged(text: string, from?: number): Promise<string>;
   /** As the last welcome told it. */
   trackerKey?: string;
   agent(name: string, options?: TestAgentOptions): Promise<TestAgent>;
@@ -50,6 +53,7 @@ export interface TestTrackerOptions {
   harbor?: HarborOptions;
   /** Default: `source`, whoever asks. */
   openSource?: OpenSource;
+  marathon?: readonly MarathonSite[];
 }
 
 export function temporaryFolder(): string {
@@ -61,7 +65,12 @@ export function temporaryFolder(): string {
 export async function startTracker({ source = createMemorySource(), ...options }: TestTrackerOptions = {}) {
   const dataDir = temporaryFolder();
   const logs: string[] = [];
-  const logger = pino({ level: 'trace' }, { write: (line) => void logs.push(line) });
+  const loggers = new Set<() => void>();
+  const write = (line: string) => {
+    logs.push(line);
+    for (const wake of loggers) wake();
+  };
+  const logger = pino({ level: 'trace' }, { write });
   const start = (port: number) =>
     createTracker({
       openSource: async () => source,
@@ -71,6 +80,7 @@ export async function startTracker({ source = createMemorySource(), ...options }
   const client = createTrackerClient({ url: first.url, token: first.createToken('admin', 'test') });
   const kit: TestTracker = {
     ...{ tracker: first, client, source, dataDir, logs },
+    logged: (text, from = 0) => until(loggers, () => logs.slice(from).find((line) => line.includes(text))),
     agent: async (name, options = {}) => {
       const agent = await startAgent(kit.tracker, name, options);
       kit.trackerKey = agent.trackerKey ?? kit.trackerKey;

@@ -11,7 +11,11 @@ import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.t
 import { createHarbor, type Harbor } from './harbor/harbor.ts';
 import type { HarborOptions } from './harbor/options.ts';
 import { createApp } from './http/app.ts';
+import { type CoverageDesk, createCoverageDesk } from './images/coverage.ts';
+import { deadlineWarning } from './jobs/deadline.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { createMarathonPrewarming, type MarathonPrewarming } from './marathon/prewarming.ts';
+import type { MarathonSite } from './marathon/site.ts';
 import { createPolicies, type Policies } from './policy/policies.ts';
 import { createShareDesk, type ShareDesk } from './policy/share-desk.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
@@ -22,6 +26,7 @@ import { createSessionHandler } from './session/session-handler.ts';
 import { createAgentStore } from './store/agent-store.ts';
 import { createBlobStore } from './store/blob-store.ts';
 import { type Database, openDatabase } from './store/database.ts';
+import { createHostImageStore } from './store/host-image-store.ts';
 import { createJobStore } from './store/job-store.ts';
 import { createPasskeyStore } from './store/passkey-store.ts';
 import { createPolicyStore } from './store/policy-store.ts';
@@ -53,6 +58,8 @@ export interface TrackerOptions {
   harbor?: HarborOptions;
   /** The label that names an agent's zone: a group of hosts behind one uplink. Default: zone. */
   zoneLabel?: string;
+  /** Deployments of these are pre-warmed. */
+  marathon?: readonly MarathonSite[];
   logger: Logger;
   version: string;
   clock?: Clock;
@@ -103,12 +110,12 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, foreign, policies, shares, harbor } = core;
+  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
-  const parts = { presence, roster, jobs, foreign, policies, shares };
+  const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon };
   const { hooks, pushes, preheat } = harbor;
   const deps = { handler, tokens, ...parts, hooks, pushes, preheat, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
@@ -117,6 +124,7 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     await app.close();
     harbor.stop();
+    await marathon.stop();
     swarms.stop();
     foreign?.stop();
     jobs.stop();
@@ -131,10 +139,12 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
     swarms.stop();
     foreign?.stop();
     jobs.stop();
+    await marathon.stop();
     throw error;
   }
   const { port } = app.server.address() as { port: number };
   const url = `${options.tls ? 'https' : 'http'}://${hostInUrl(options.host)}:${port}`;
+  marathon.start();
   log.info({ url }, 'tracker started');
   return { url, port, stop, createToken: (role, name) => tokens.create(role, name, clock.now()).token };
 }
@@ -145,10 +155,12 @@ interface Core {
   roster: AgentRoster;
   swarms: Swarms;
   jobs: Jobs;
+  coverage: CoverageDesk;
   foreign: ForeignPeers | undefined;
   policies: Policies;
   shares: ShareDesk;
   harbor: Harbor;
+  marathon: MarathonPrewarming;
 }
 
 function createCore(
@@ -164,7 +176,12 @@ function createCore(
   // Jobs and swarms know each other: rights one way, warnings the other.
   let swarms: Swarms | undefined;
   const warningOf = (digest: string) => swarms?.warningOf(digest);
-  const jobs = createJobs({ store, presence, roster, openSource, clock, log, warningOf });
+  const hostImages = createHostImageStore(db);
+  const deadlines = { presence, hostImages, document: store.document, zoneOf: zonesBy(zoneLabel) };
+  const jobs = createJobs({
+    ...{ store, hostImages, presence, roster, openSource, clock, log, warningOf },
+    forecastOf: (job, hosts) => deadlineWarning({ ...deadlines, policy: () => policies.inForce }, job, hosts),
+  });
   const blobs = createBlobStore(db);
   const foreign = options.foreignPeers
     ? createForeignPeers({
@@ -176,7 +193,7 @@ function createCore(
   const watcher = foreign?.watcher;
   swarms = createSwarms({ presence, blobs, secrets, jobs, pulls, clock, random, log, zoneLabel, watcher });
   const onChange = () => shares.policyChanged();
-  const policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange });
+  const policies: Policies = createPolicies({ store: createPolicyStore(db), presence, clock, onChange });
   const shares: ShareDesk = createShareDesk({
     ...{ store: createShareStore(db), zoneOf: zonesBy(zoneLabel), clock, log },
     policy: () => policies.inForce,
@@ -188,7 +205,15 @@ function createCore(
     },
     options.harbor,
   );
-  return { secrets, presence, roster, swarms, jobs, foreign, policies, shares, harbor };
+  const marathon = createMarathonPrewarming({
+    ...{ sites: options.marathon ?? [], presence, roster, clock, random, log },
+    createJob: (request) => jobs.create(request),
+  });
+  const coverage = createCoverageDesk({
+    ...{ roster, hostImages, openJobs: jobs.bringing },
+    sources: { openSource, knownDocument: store.document },
+  });
+  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { blobOf, PIECE, pieceOf, shared, type TestBlob } from '../store/store.testkit.ts';
 import { arrive } from '../swarm/swarms.testkit.ts';
 import { createGate, until } from '../wait.testkit.ts';
-import { deliver, imageOf, joinsOf, type TestImage, testJobs } from './jobs.testkit.ts';
+import { deliver, imageOf, jobMessage, joinsOf, type TestImage, testJobs } from './jobs.testkit.ts';
 
 const BASE = blobOf(3 * PIECE + 1, { mark: 'base' });
 const TOP = blobOf(100, { mark: 'top' });
@@ -43,6 +43,15 @@ describe('an image of a job', () => {
     expect(kit.saidOf('join')).toHaveLength(2);
     expect(report).toMatchObject({ imageBytes: image.imageBytes, wantedBytes: BASE.size + TOP.size });
     expect(kit.exit.handed[0]?.layers.map(({ digest }) => digest)).toEqual([BASE.digest, TOP.digest]);
+  });
+
+  it('that is only to be kept is fetched whole, and nothing is handed over', async () => {
+    const kit = await testJobs();
+    kit.exit.present.add(BASE.digest);
+    kit.jobs.start({ ...jobMessage('j', [imageOf([BASE])]), cacheOnly: true });
+    await deliver(kit, BASE);
+    expect(await kit.reached('j', 'ready')).toMatchObject([{ wantedBytes: BASE.size, exit: 'cache' }]);
+    expect(kit.exit.handed).toEqual([]);
   });
 
   it('with an empty layer is ready', async () => {

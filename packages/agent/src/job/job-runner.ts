@@ -11,7 +11,7 @@ import { EngineError, type ReadBlob } from '../engine/index.ts';
 import { AgentError, toSessionError } from '../errors.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { Swarms } from '../swarm/swarms.ts';
-import type { ImageExit } from './image-exit.ts';
+import { createCacheExit, type ImageExit } from './image-exit.ts';
 import { type ParsedImage, parseJobImage } from './job-image.ts';
 import { Turns } from './turns.ts';
 
@@ -27,6 +27,12 @@ export interface JobRunnerOptions {
 interface Job {
   id: string;
   class: JobClass;
+  priority: number | undefined;
+  byMs: number | undefined;
+  /** Nothing is loaded, whatever this host's exit is. */
+  cacheOnly: boolean;
+  reportMs: number;
+  reportedMs: number;
   images: ImageRun[];
   abort: AbortController;
 }
@@ -45,6 +51,7 @@ interface ImageRun {
 const BLOBS = { most: 32, mostBytes: 256 * 1024 * 1024 };
 const BLOB_MEMORY_BYTES = 64 * 1024 * 1024;
 const TOP_FEEDERS = 8;
+const CACHE_EXIT = createCacheExit();
 
 export class JobRunner {
   readonly #options: JobRunnerOptions;
@@ -58,9 +65,10 @@ export class JobRunner {
   }
 
   /** Starts a job. One that is known is reported, and its failed images are tried again. */
-  start({ jobId, class: jobClass, images }: TrackerMessageOf<'job'>): void {
+  start(message: TrackerMessageOf<'job'>): void {
+    const { jobId, images } = message;
     const known = this.#jobs.get(jobId);
-    const job = known ?? { id: jobId, class: jobClass, abort: new AbortController(), images: images.map(newRun) };
+    const job = known ?? newJob(message);
     this.#jobs.set(jobId, job);
     images.forEach((image, index) => {
       const run = job.images[index];
@@ -76,9 +84,16 @@ export class JobRunner {
     this.#jobs.delete(jobId);
   }
 
-  /** Reports of running jobs; called a few times a second. */
-  report(): void {
+  /** How often the tracker wants to hear of what moves. */
+  get reportMs(): number {
+    return Math.max(0, ...[...this.#jobs.values()].map(({ reportMs }) => reportMs));
+  }
+
+  /** Reports of running jobs that are due; called a few times a second. Without a time all of them. */
+  report(nowMs = Number.POSITIVE_INFINITY): void {
     for (const job of this.#jobs.values()) {
+      if (nowMs - job.reportedMs < job.reportMs) continue;
+      job.reportedMs = nowMs;
       const running = job.images.filter(({ report }) => report.state === 'fetching' || report.state === 'loading');
       if (running.length === 0) continue;
       for (const run of running) this.#measure(run);
@@ -104,7 +119,7 @@ export class JobRunner {
       const image = parseJobImage(jobImage);
       run.report.imageBytes = image.imageBytes;
       await this.#fetch(job, run, image);
-      await this.#exits.run(job, () => this.#handOver(run, image, signal));
+      await this.#exits.run(job, () => this.#handOver(job, run, image));
       run.report.state = 'ready';
       logger.info({ event: 'image ready', reference: image.text, jobId: job.id, exit: run.report.exit }, 'image ready');
     } catch (error) {
@@ -128,8 +143,8 @@ export class JobRunner {
   }
 
   async #fetch(job: Job, run: ImageRun, image: ParsedImage): Promise<void> {
-    const { exit, store, swarms } = this.#options;
-    const missing = await exit.missing(image, job.abort.signal);
+    const { store, swarms } = this.#options;
+    const missing = await this.#exitOf(job).missing(image, job.abort.signal);
     run.report.wantedBytes = missing.reduce((sum, layer) => sum + layer.size, 0);
     run.report.resumedBytes = missing.reduce((sum, layer) => sum + (store.get(layer.digest)?.bytesHeld() ?? 0), 0);
     const before = new Map(
@@ -140,14 +155,13 @@ export class JobRunner {
     const waiter = { jobId: job.id, class: job.class };
     const turns = this.#blobs[job.class];
     const fetch = ({ digest, size }: Descriptor) =>
-      turns.run({ class: job.class, bytes: Math.min(size, BLOB_MEMORY_BYTES) }, () =>
-        swarms.fetch(digest, waiter, signal),
-      );
+      turns.run({ ...job, bytes: Math.min(size, BLOB_MEMORY_BYTES) }, () => swarms.fetch(digest, waiter, signal));
     await Promise.all(missing.map(fetch));
   }
 
-  async #handOver(run: ImageRun, image: ParsedImage, signal: AbortSignal): Promise<void> {
-    const { exit, store } = this.#options;
+  async #handOver(job: Job, run: ImageRun, image: ParsedImage): Promise<void> {
+    const { store } = this.#options;
+    const { signal } = job.abort;
     run.report.state = 'loading';
     const readBlob: ReadBlob = (digest) => {
       const blob = store.get(digest);
@@ -157,7 +171,11 @@ export class JobRunner {
     const onProgress = (archiveBytes: number): void => {
       run.report.archiveBytes = archiveBytes;
     };
-    Object.assign(run.report, await exit.handOver(image, readBlob, { signal, onProgress }));
+    Object.assign(run.report, await this.#exitOf(job).handOver(image, readBlob, { signal, onProgress }));
+  }
+
+  #exitOf({ cacheOnly }: Job): ImageExit {
+    return cacheOnly ? CACHE_EXIT : this.#options.exit;
   }
 
   #measure({ report, wanted }: ImageRun): void {
@@ -181,6 +199,14 @@ export class JobRunner {
   #send({ id, images }: Job): void {
     this.#options.send({ type: 'report', jobId: id, images: images.map(({ report }) => report) });
   }
+}
+
+function newJob({ jobId, class: jobClass, by, images, ...terms }: TrackerMessageOf<'job'>): Job {
+  const { priority, cacheOnly = false, reportMs = 0 } = terms;
+  const byMs = by === undefined ? undefined : Date.parse(by);
+  const abort = new AbortController();
+  const reporting = { reportMs, reportedMs: Number.NEGATIVE_INFINITY };
+  return { id: jobId, class: jobClass, priority, byMs, cacheOnly, ...reporting, abort, images: images.map(newRun) };
 }
 
 function newRun({ reference }: JobImage): ImageRun {

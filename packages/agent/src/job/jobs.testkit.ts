@@ -104,7 +104,7 @@ export async function testJobs(): Promise<TestJobs> {
   return self;
 }
 
-function jobMessage(jobId: string, images: TestImage[]): TrackerMessageOf<'job'> {
+export function jobMessage(jobId: string, images: TestImage[]): TrackerMessageOf<'job'> {
   return { type: 'job', jobId, class: 'prewarm', images: images.map(({ job }) => job) };
 }
 

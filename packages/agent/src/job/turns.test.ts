@@ -53,6 +53,19 @@ describe('turns', () => {
     expect(started).toEqual(['a', 'p', 'b']);
   });
 
+  it('go to the higher priority, then to the earlier deadline, then to who came first', async () => {
+    const { add, end, started } = turnsOf({ most: 1 });
+    add('first', warm);
+    add('late', { ...warm, byMs: 200 });
+    add('plain', warm);
+    add('soon', { ...warm, byMs: 100 });
+    add('low', { ...warm, byMs: 1, priority: -1 });
+    add('high', { ...warm, priority: 1 });
+    const order = ['first', 'high', 'soon', 'late', 'plain', 'low'];
+    for (const name of order) await end(name);
+    expect(started).toEqual(order);
+  });
+
   it('are as many as memory allows: few large ones or many small ones', async () => {
     const { add, end, started } = turnsOf({ most: 10, mostBytes: 100 });
     for (const name of ['a', 'b', 'c', 'd']) add(name, { ...warm, bytes: 50 });

@@ -1,6 +1,6 @@
 /**
- * How many tasks run at once, by number and by the memory they may take, and who is next: pulls
- * before pre-warms, and among those who came first. Does not know what the tasks do.
+ * How many tasks run at once, by number and by the memory they may take, and who is next: pulls before pre-warms, among
+ * those the higher priority, then the earlier deadline, then who came first. Does not know what the tasks do.
  */
 import { CLASSES, type TrafficClass } from '@shoal/swarm';
 
@@ -12,6 +12,10 @@ export interface TurnsOptions {
 
 export interface Task {
   class: TrafficClass;
+  /** Higher goes first. Default: 0. */
+  priority?: number;
+  /** Deadline, milliseconds since the epoch. Default: none. */
+  byMs?: number;
   /** Memory it may take. Default: none. */
   bytes?: number;
 }
@@ -31,9 +35,9 @@ export class Turns {
   }
 
   async run<T>(task: Task, action: () => Promise<T>): Promise<T> {
-    const { bytes = 0 } = task;
+    const { bytes = 0, priority = 0, byMs = Number.POSITIVE_INFINITY } = task;
     await new Promise<void>((start) => {
-      this.#waiting.push({ class: task.class, bytes, start });
+      this.#waiting.push({ class: task.class, priority, byMs, bytes, start });
       this.#startNext();
     });
     try {
@@ -56,15 +60,19 @@ export class Turns {
   }
 
   #next(): Waiting | undefined {
-    for (const wanted of CLASSES) {
-      const first = this.#waiting.find(({ class: trafficClass }) => trafficClass === wanted);
-      if (first !== undefined) return first;
-    }
-    return undefined;
+    return this.#waiting.reduce<Waiting | undefined>(
+      (first, other) => (first === undefined || goesBefore(other, first) ? other : first),
+      undefined,
+    );
   }
 
   #hasRoom({ bytes }: Waiting): boolean {
     const { most, mostBytes } = this.#options;
     return this.#running === 0 || (this.#running < most && this.#bytes + bytes <= mostBytes);
   }
+}
+
+function goesBefore(a: Waiting, b: Waiting): boolean {
+  if (a.class !== b.class) return CLASSES.indexOf(a.class) < CLASSES.indexOf(b.class);
+  return a.priority !== b.priority ? a.priority > b.priority : a.byMs < b.byMs;
 }

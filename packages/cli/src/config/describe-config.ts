@@ -55,8 +55,8 @@ export function configTable<T>({ keys }: ConfigFile<T>): string {
 export function configSample<T>({ intro, keys }: ConfigFile<T>): string {
   const active = keys.filter((key) => isActive(key, keys)).map(({ path }) => path);
   const lines = keys.flatMap((key, index) => {
-    const opensItem = key.path.endsWith(`${keys[index - 1]?.path}[].${nameOf(key)}`);
-    return sampleLines(key, { active: active.includes(key.path), opensItem });
+    const isFirst = key.path.startsWith(`${keys[index - 1]?.path}[].`);
+    return sampleLines(key, { active: active.includes(key.path), isFirst });
   });
   return [
     `# ${intro} A flag wins over the environment, that over this file, this file over the default.`,
@@ -73,7 +73,8 @@ function isActive(key: ConfigKey, keys: readonly ConfigKey[]): boolean {
   return key.required || key.inSample === true;
 }
 
-function sampleLines(key: ConfigKey, { active, opensItem }: { active: boolean; opensItem: boolean }): string[] {
+/** `isFirst` of the keys of an item of a list. */
+function sampleLines(key: ConfigKey, { active, isFirst }: { active: boolean; isFirst: boolean }): string[] {
   const depth = key.path.split(/\.|\[\]\./).length - 1;
   const isItem = key.path.includes('[].');
   const indent = '  '.repeat(depth + (isItem ? 1 : 0));
@@ -85,7 +86,7 @@ function sampleLines(key: ConfigKey, { active, opensItem }: { active: boolean; o
   const head = [...blank, `${indent}# ${about}`];
   const hasKeys = key.kind === 'section' || (key.kind === 'list' && key.sample === undefined);
   if (hasKeys) return [...head, `${active ? '' : '#'}${indent}${name}:`];
-  const bullet = opensItem ? `${indent.slice(2)}- ` : indent;
+  const bullet = isFirst ? `${indent.slice(2)}- ` : indent;
   return [...head, `${active ? '' : '#'}${bullet}${name}: ${inline(value)}`];
 }
 

@@ -61,23 +61,25 @@ const rule = z.strictObject({
       defaultText: 'at once',
     }).optional(),
     by: timeOfDay('the deadline, likewise', { sample: '06:00', defaultText: 'none' }).optional(),
-    percent: wholeNumber('as --percent of shoal prewarm', {
-      range: [1, 100],
+    percent: wholeNumber('only so many of these hosts, in percent', {
+      min: 1,
+      max: 100,
       sample: 10,
-      defaultText: 'not set',
+      defaultText: 'all',
     }).optional(),
     priority: wholeNumber('among jobs, the higher one first', {
-      range: [-1000, 1000],
+      min: -100,
+      max: 100,
       sample: 5,
       defaultText: '0',
     }).optional(),
-    keepFor: duration('how long after the push the image stays on the hosts', {
+    keepFor: duration('how long the hosts keep the image at least, from the beginning on', {
       sample: '30 d',
       defaultText: 'while there is room',
     }).optional(),
     standing: flag('hosts that come to match later get it, too', OFF).optional(),
-    cacheOnly: flag('hosts without an engine keep it in their cache', OFF).optional(),
-    force: flag('also onto hosts whose Windows revision is another', OFF).optional(),
+    cacheOnly: flag('hosts keep the blobs and load nothing', OFF).optional(),
+    force: flag('also where the engine would not run the image', OFF).optional(),
   }).prefault({}),
 });
 

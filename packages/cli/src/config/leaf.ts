@@ -68,13 +68,12 @@ export function port(description: string, extra: Extra = {}) {
     .register(leafMeta, { kind: 'number', description, expects, ...extra });
 }
 
-export function wholeNumber(description: string, { range, ...extra }: Extra & { range: readonly [number, number] }) {
-  const [least, most] = range;
-  const expects = `a whole number from ${least} to ${most}`;
+export function wholeNumber(description: string, { min, max, ...extra }: Extra & { min: number; max: number }) {
+  const expects = `a whole number from ${min} to ${max}`;
   return z
     .int()
-    .min(least)
-    .max(most)
+    .min(min)
+    .max(max)
     .register(leafMeta, { kind: 'number', description, expects, ...extra });
 }
 

@@ -4,6 +4,7 @@ import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
 import { checkHarbor, harborKey, hooksKey, onPushKey } from './harbor-keys.ts';
 import { choice, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
+import { checkMarathon, marathonKey } from './marathon.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -14,7 +15,7 @@ export function trackerConfigFile(host: HostDefaults) {
     intro: 'Settings of `shoal tracker`.',
     schema: trackerSchema(host),
     lists: ['on-push'],
-    checks: [checkDoors, checkRegistries, checkHarbor],
+    checks: [checkDoors, checkRegistries, checkHarbor, checkMarathon],
   });
 }
 
@@ -56,6 +57,7 @@ function trackerSchema(host: HostDefaults) {
     harbor: harborKey(),
     hooks: hooksKey(),
     'on-push': onPushKey(),
+    marathon: marathonKey(),
     seeder: section('the embedded seeder of `shoal tracker --seeder`', {
       dataDir: path('folder', "the seeder's blobs and key", {
         sample: '/srv/shoal/seeder',

@@ -19,6 +19,8 @@ export interface Io {
   cwd: string;
   /** Monotonic milliseconds. */
   now(): number;
+  /** Milliseconds since the epoch. */
+  date(): number;
   delay(ms: number, signal: AbortSignal): Promise<void>;
   /** Calls back at a stop signal (SIGINT, SIGTERM, SIGHUP, on Windows SIGBREAK) until the returned function is called. A second signal ends the process. */
   onStopSignal(handler: () => void): () => void;
@@ -48,6 +50,7 @@ export function processIo(): Io & { exitCode(): number } {
     host: { platform: process.platform, env: process.env, hostName: hostname() },
     cwd: process.cwd(),
     now: () => performance.now(),
+    date: () => Date.now(),
     delay,
     onStopSignal,
     setExitCode: (code) => {

@@ -2,11 +2,14 @@
  * A job under way as progress rows: a bar a host with its state, rate and who feeds it. Decides what is said.
  */
 import { formatRate } from '@shoal/policy';
-import type { JobHostView, JobView } from '@shoal/tracker/client';
+import type { JobHostView, JobSummary, JobView } from '@shoal/tracker/client';
 import { percentOf } from './format.ts';
 import type { Io } from './io.ts';
 import { createProgress, type ProgressRow } from './progress.ts';
 import { createRateMeter, type RateMeter } from './rate-meter.ts';
+
+/** More hosts are one bar, and those that fail a line each. */
+const MAX_ROWS = 40;
 
 export interface JobProgress {
   show(view: JobView): void;
@@ -17,6 +20,7 @@ export interface JobProgress {
 export function createJobProgress(io: Io): JobProgress {
   const progress = createProgress(io);
   const meters = new Map<string, RateMeter>();
+  const failed = new Set<string>();
   let warning: string | undefined;
   const rateOf = (key: string, bytes: number) => {
     const meter = meters.get(key) ?? createRateMeter();
@@ -27,9 +31,19 @@ export function createJobProgress(io: Io): JobProgress {
     show(view) {
       if (view.warning !== undefined && view.warning !== warning) progress.note(`warning: ${view.warning}`);
       warning = view.warning;
-      const rows = view.hosts.map((host) => rowOf(host, rateOf(host.peerId, figuresOf(host).peerBytes)));
-      const peerBytes = view.hosts.reduce((sum, host) => sum + figuresOf(host).peerBytes, 0);
-      progress.show(rows, summaryOf(view, rateOf('', peerBytes)));
+      const rate = rateOf('', view.bytes.fromPeers);
+      const summary = summaryOf(view, rate);
+      if (view.hosts.length <= MAX_ROWS)
+        return progress.show(
+          view.hosts.map((host) => rowOf(host, rateOf(host.peerId, figuresOf(host).peerBytes))),
+          summary,
+        );
+      for (const host of view.hosts.filter(({ state, peerId }) => state === 'failed' && !failed.has(peerId))) {
+        failed.add(host.peerId);
+        progress.note(`${host.name} failed: ${errorTextOf(host)}`);
+      }
+      const { wanted, have } = view.bytes;
+      progress.show([{ name: 'all hosts', done: have, total: Math.max(1, wanted), detail: summary }], summary);
     },
     note: progress.note,
     stop: progress.stop,
@@ -98,12 +112,25 @@ export function errorTextOf({ error, images }: JobHostView): string {
   return found === undefined ? '' : `${found.text} (${found.code})`;
 }
 
-function summaryOf({ hosts }: JobView, bytesPerSecond: number): string {
-  const figures = hosts.map(figuresOf);
-  const have = figures.reduce((sum, { haveBytes }) => sum + haveBytes, 0);
-  const wanted = figures.reduce((sum, { wantedBytes }) => sum + wantedBytes, 0);
-  const count = (state: JobHostView['state']) => hosts.filter((host) => host.state === state).length;
-  const failed = count('failed') > 0 ? `, ${count('failed')} failed` : '';
+function summaryOf(view: JobView, bytesPerSecond: number): string {
+  const { state, hosts, counts } = view;
+  const { have, wanted } = view.bytes;
+  const failed = counts.failed > 0 ? `, ${counts.failed} failed` : '';
   const bytes = wanted > 0 ? `, ${percentOf(have, wanted)} % of the bytes, ${formatRate(bytesPerSecond)}` : '';
-  return `${count('ready')} of ${hosts.length} hosts ready${failed}${offlineText(hosts)}${bytes}`;
+  const held = state === 'paused' || state === 'scheduled' ? `${state}: ` : '';
+  return `${held}${counts.ready} of ${counts.hosts} hosts ready${failed}${waveText(view)}${offlineText(hosts)}${bytes}${timesText(view)}`;
+}
+
+/** `, wave 1 of 3`. */
+export function waveText({ wave }: JobSummary): string {
+  return wave === undefined ? '' : `, wave ${wave.number} of ${wave.of}`;
+}
+
+/** `; begins ...`, or when it is foreseen to be ready, against the deadline. */
+export function timesText({ state, terms, readyAt }: JobSummary): string {
+  if (state === 'scheduled' && terms.at !== undefined) return `; begins ${terms.at}`;
+  const deadline = terms.by === undefined ? '' : `, wanted by ${terms.by}`;
+  if (state !== 'running' || readyAt === undefined) return '';
+  const late = terms.by !== undefined && Date.parse(readyAt) > Date.parse(terms.by) ? ', late' : '';
+  return `; ready about ${readyAt}${deadline}${late}`;
 }

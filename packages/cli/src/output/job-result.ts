@@ -2,9 +2,9 @@
  * A job as text: a row a host and image, then a line that sums it up. Decides what people read of it; programs get the
  * API's view.
  */
-import type { ImageReport, JobHostView, JobView } from '@shoal/tracker/client';
+import type { ImageReport, JobHostView, JobSummary, JobView } from '@shoal/tracker/client';
 import { formatBytes, formatCopies, formatDuration, formatTable, printable } from './format.ts';
-import { errorTextOf, offlineText } from './job-progress.ts';
+import { errorTextOf, offlineText, timesText, waveText } from './job-progress.ts';
 
 export function describeJob(view: JobView): string {
   const many = view.images.length > 1;
@@ -14,16 +14,17 @@ export function describeJob(view: JobView): string {
   return `${formatTable(head, rows)}${warning}${summaryLine(view)}\n`;
 }
 
-export function describeJobs(views: readonly JobView[]): string {
-  const rows = views.map((view) => [
+export function describeJobs(jobs: readonly JobSummary[]): string {
+  const rows = jobs.map((view) => [
     view.id,
     view.state,
     view.class,
-    `${view.hosts.filter(({ state }) => state === 'ready').length}/${view.hosts.length}`,
+    `${view.counts.ready}/${view.counts.hosts}`,
+    view.counts.failed === 0 ? '' : String(view.counts.failed),
     view.createdAt,
     view.images.map(({ reference }) => reference).join(' '),
   ]);
-  return formatTable(['JOB', 'STATE', 'CLASS', 'READY', 'CREATED', 'IMAGES'], rows);
+  return formatTable(['JOB', 'STATE', 'CLASS', 'READY', 'FAILED', 'CREATED', 'IMAGES'], rows);
 }
 
 function hostRows(host: JobHostView, many: boolean): string[][] {
@@ -53,10 +54,9 @@ function resultOf(image: ImageReport, host: JobHostView): string {
 }
 
 function summaryLine(view: JobView): string {
-  const { id, state, hosts, createdAt, finishedAt, originBytes } = view;
-  const ready = hosts.filter((host) => host.state === 'ready').length;
+  const { id, state, hosts, counts, createdAt, finishedAt, originBytes } = view;
   const imageBytes = view.images.reduce((sum, image) => sum + image.imageBytes, 0);
   const took = finishedAt === undefined ? '' : ` in ${formatDuration(Date.parse(finishedAt) - Date.parse(createdAt))}`;
   const origin = `${formatBytes(originBytes)} from the registry (${formatCopies(originBytes, imageBytes)} the image)`;
-  return `job ${id} ${state}: ${ready} of ${hosts.length} hosts ready${offlineText(hosts)}${took}; ${origin}`;
+  return `job ${id} ${state}: ${counts.ready} of ${counts.hosts} hosts ready${waveText(view)}${offlineText(hosts)}${took}; ${origin}${timesText(view)}`;
 }

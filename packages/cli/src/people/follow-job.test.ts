@@ -1,14 +1,12 @@
 import { type JobView, TrackerApiError, type TrackerClient } from '@shoal/tracker/client';
 import { describe, expect, it } from 'vitest';
 import { testIo } from '../cli.testkit.ts';
+import { jobViewOf } from '../job-view.testkit.ts';
 import { followJob } from './follow-job.ts';
 
 const lost = new TrackerApiError({ code: 'UNREACHABLE', text: 'no answer', retryable: true }, 0);
 
-function viewOf(state: JobView['state']): JobView {
-  const images = [{ reference: 'r', digests: [], imageBytes: 1 }];
-  return { id: 'j1', state, class: 'prewarm', images, createdAt: '2026-01-01T00:00:00Z', originBytes: 0, hosts: [] };
-}
+const viewOf = (state: JobView['state']): JobView => jobViewOf([], { state });
 
 /** Each call of `watchJob` is one connection: what it yields, then an error if there is one. */
 function clientOf(

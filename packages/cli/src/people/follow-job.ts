@@ -1,7 +1,7 @@
 /**
  * Follows a job until it ends, over as many connections as it takes. Decides when a lost tracker is given up.
  */
-import { type JobView, TrackerApiError, type TrackerClient } from '@shoal/tracker/client';
+import { isSettled, type JobView, TrackerApiError, type TrackerClient } from '@shoal/tracker/client';
 import { CliError } from '../errors.ts';
 import type { Io } from '../output/io.ts';
 import { createJobProgress, type JobProgress } from '../output/job-progress.ts';
@@ -40,7 +40,7 @@ async function follow({ client, id, io, progress, signal }: Following): Promise<
       for await (const view of client.watchJob(id, { signal })) {
         failures = 0;
         progress.show(view);
-        if (view.state !== 'running') return view;
+        if (isSettled(view.state)) return view;
       }
       failures++;
     } catch (error) {

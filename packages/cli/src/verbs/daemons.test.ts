@@ -1,5 +1,7 @@
 /** The daemons as processes: what they print, how they end. Runs what `tsc -b` built. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileIn, run, temporaryFolder } from '../cli.testkit.ts';
@@ -66,6 +68,29 @@ describe('shoal tracker', () => {
     expect(events).toContain('ready');
     if (ENDED_BY_SIGTERM === 0) expect(events.at(-1)).toBe('stopped');
     expect(tracker.out).not.toMatch(/shoal_(admin|reader|agent|seeder)_/);
+  });
+
+  it('follows the Marathon of its config with the account of the file, and stops while it does', async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(`${request.url} ${request.headers.authorization}`);
+      if (!request.url?.startsWith('/m/v2/events')) response.end('{"apps":[]}');
+      else response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+      if (asked.length === 4) tracker.child.kill('SIGTERM');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const cwd = temporaryFolder();
+    const { port } = server.address() as AddressInfo;
+    fileIn(cwd, 'token', 'n0t-for-the-log\n');
+    const yaml = `marathon: [{ url: "http://127.0.0.1:${port}/m/", tokenFile: token }]`;
+    const tracker = start(insecureTracker('--config', fileIn(cwd, 'tracker.yaml', yaml)));
+    expect(await tracker.ended).toBe(ENDED_BY_SIGTERM);
+    const paths = asked.map((one) => one.replace(/\?\S*/, ''));
+    const token = 'token=n0t-for-the-log';
+    expect(paths).toEqual(['events', 'apps', 'pods', 'deployments'].map((path) => `/m/v2/${path} ${token}`));
+    expect(tracker.out).toContain('following the deployments of Marathon');
+    expect(tracker.out + tracker.err).not.toContain('n0t-for-the-log');
   });
 
   it('keeps one token for its embedded seeder, however often it starts', async () => {

@@ -1,18 +1,37 @@
-/** `shoal hosts`: the hosts the tracker knows. */
+/** `shoal hosts`: the hosts the tracker knows, and how they stand with an image. */
 import { describePlatform } from '@shoal/oci';
 import type { HostView } from '@shoal/tracker/client';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { CliError } from '../errors.ts';
+import { describeCoverage, describeOutdated } from '../output/coverage.ts';
 import { formatBytes, formatTable } from '../output/format.ts';
 import type { Io } from '../output/io.ts';
+import { checkReferences } from '../people/order-job.ts';
+import { addSelector } from '../people/selectors.ts';
 import { addTrackerOptions, type TrackerFlags, withTracker } from '../people/tracker-options.ts';
 
+type Flags = TrackerFlags & { image?: string; outdated?: string; hosts?: string[]; json: boolean };
+
 export function hostsCommand(io: Io): Command {
-  return addTrackerOptions(new Command('hosts').description('list the hosts and what they are')).action(
-    async ({ json, ...flags }: TrackerFlags & { json: boolean }) => {
-      const hosts = await withTracker(io, flags, (client) => client.hosts());
-      io.stdout(json ? `${JSON.stringify(hosts)}\n` : describeHosts(hosts));
-    },
-  );
+  const command = new Command('hosts')
+    .description('list the hosts and what they are')
+    .option('--image <reference>', 'which manifest of this image each host gets, and whether it has it')
+    .option('--outdated <base>', 'Windows hosts whose image of this repository is older than themselves')
+    .addOption(new Option('--hosts <selector>', 'with --image or --outdated: only these hosts').argParser(addSelector));
+  return addTrackerOptions(command).action(async ({ json, image, outdated, hosts, ...flags }: Flags) => {
+    if (image !== undefined && outdated !== undefined)
+      throw new CliError('WRONG_USAGE', 'give --image or --outdated, not both.');
+    if (hosts !== undefined && image === undefined && outdated === undefined)
+      throw new CliError('WRONG_USAGE', '--hosts needs --image or --outdated beside it.');
+    checkReferences([image, outdated].filter((reference) => reference !== undefined));
+    const say = <T>(value: T, describe: (value: T) => string) =>
+      io.stdout(json ? `${JSON.stringify(value)}\n` : describe(value));
+    await withTracker(io, flags, async (client) => {
+      if (image !== undefined) return say(await client.coverage(image, hosts), describeCoverage);
+      if (outdated !== undefined) return say(await client.outdated(outdated, hosts), describeOutdated);
+      say(await client.hosts(), describeHosts);
+    });
+  });
 }
 
 function describeHosts(hosts: readonly HostView[]): string {

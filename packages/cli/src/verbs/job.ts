@@ -1,4 +1,5 @@
-/** `shoal job`: shows one job, watches it, or cancels it. */
+/** `shoal job`: shows one job, watches it, or acts on it. */
+import type { JobAction } from '@shoal/tracker/client';
 import { Argument, Command } from 'commander';
 import type { Io } from '../output/io.ts';
 import { describeJob } from '../output/job-result.ts';
@@ -8,18 +9,25 @@ import { addTrackerOptions, type TrackerFlags, withTracker } from '../people/tra
 
 type Flags = TrackerFlags & { watch: boolean; json: boolean };
 
+const ACTIONS: readonly JobAction[] = ['cancel', 'pause', 'resume', 'retry'];
+
 export function jobCommand(io: Io): Command {
+  const action = new Argument(
+    '[action]',
+    'cancel ends the job, hosts keep what they have; pause and resume; retry lets hosts that failed try again',
+  ).choices(ACTIONS);
   const command = new Command('job')
     .description('show a job')
     .argument('<id>', 'as "shoal jobs" shows it')
-    .addArgument(new Argument('[action]', 'cancel ends the job; hosts keep what they have').choices(['cancel']))
+    .addArgument(action)
     .option('--watch', 'watch until every host has ended; exit 0 only when all are ready', false);
-  return addTrackerOptions(command).action(async (id: string, action: 'cancel' | undefined, flags: Flags) => {
+  return addTrackerOptions(command).action(async (id: string, action: JobAction | undefined, flags: Flags) => {
     const { watch, json, ...tracker } = flags;
     await withTracker(io, tracker, async (client) => {
-      if (action === undefined && watch) return printOutcome(await followJob(client, id, io), json, io);
-      const view = action === 'cancel' ? await client.cancelJob(id) : await client.job(id);
-      io.stdout(json ? `${JSON.stringify(view)}\n` : describeJob(view));
+      const view = action === undefined ? undefined : await client.actOnJob(id, action);
+      if (watch) return printOutcome(await followJob(client, id, io), json, io);
+      const shown = view ?? (await client.job(id));
+      io.stdout(json ? `${JSON.stringify(shown)}\n` : describeJob(shown));
     });
   });
 }

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileIn, run, temporaryFolder } from '../cli.testkit.ts';
-import { startTestTracker, TEST_IMAGE } from '../tracker.testkit.ts';
+import { reportOf, startTestTracker, TEST_IMAGE } from '../tracker.testkit.ts';
 
 describe('shoal prewarm', () => {
   it('prints the id of the job it made', async () => {
@@ -76,6 +76,86 @@ describe('shoal prewarm', () => {
     const { code, out, err } = await run(args, { env: { SHOAL_TOKEN: 't' } });
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toMatch(/^shoal: .+\n$/);
+  });
+});
+
+describe('an order with terms', () => {
+  it('says them as the tracker takes them', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1');
+    const terms = ['--at', '2099-01-01T22:00Z', '--by', '2099-01-02T06:00Z', '--priority', '-3', '--waves', '10,100'];
+    const more = ['--stop-at', '5', '--keep-until', '2099-02-01T00:00Z', '--cache-only', '--hosts', 'zone=a'];
+    const { out } = await run(['prewarm', TEST_IMAGE, ...terms, ...more, '--json'], { env });
+    expect(JSON.parse(out)).toMatchObject({
+      ...{ state: 'scheduled', selectors: ['zone=a'] },
+      terms: {
+        ...{ at: '2099-01-01T22:00:00.000Z', by: '2099-01-02T06:00:00.000Z', priority: -3, cacheOnly: true },
+        ...{ waves: { percents: [10, 100], goOnAt: 90, stopAt: 5 }, keepUntil: '2099-02-01T00:00:00.000Z' },
+      },
+    });
+    const shown = await run(['jobs'], { env });
+    expect(shown.out).toMatch(/ scheduled +prewarm +0\/1/);
+  });
+
+  it('is held and resumed', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1');
+    const id = (await run(['prewarm', TEST_IMAGE], { env })).out.trim();
+    expect((await run(['job', id, 'pause'], { env })).out).toContain(`job ${id} paused`);
+    expect((await run(['job', id, 'resume'], { env })).out).toContain(`job ${id} running`);
+    expect(await run(['job', id, 'retry'], { env })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no host of this job failed'),
+    });
+  });
+
+  it.each([
+    ['--at', 'soon'],
+    ['--percent', '0'],
+    ['--waves', '1,x'],
+    ['--priority', 'high'],
+    ['--keep-until', '99'],
+  ])('is used wrongly: %s %s', async (...args) => {
+    const { code, err } = await run(['prewarm', 'a', ...args], { env: { SHOAL_TOKEN: 't' } });
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(/^shoal: .*Write .+\n$/) });
+  });
+});
+
+describe('shoal wait and shoal hosts --image', () => {
+  it('end well once an open job has brought the image', async () => {
+    const { agent, env } = await startTestTracker();
+    const [first] = [await agent('web-1'), await agent('web-2', {})];
+    const id = (await run(['prewarm', TEST_IMAGE], { env })).out.trim();
+    const waiting = run(['wait', TEST_IMAGE, '--hosts', 'web-*'], { env });
+    const other = await run(['wait', TEST_IMAGE, '--hosts', 'web-2'], { env });
+    expect(other).toMatchObject({ code: 0, out: expect.stringContaining('is on 1 of 1 hosts') });
+    expect((await run(['hosts', '--image', TEST_IMAGE], { env })).out).toMatch(
+      new RegExp(`^web-1 +linux/amd64 +sha256:\\w+ +on its way \\(${id}\\)`, 'm'),
+    );
+    first?.send({ type: 'report', jobId: id, images: [reportOf(TEST_IMAGE)] });
+    expect(await waiting).toMatchObject({ code: 0, out: expect.stringContaining('is on 2 of 2 hosts') });
+  });
+
+  it('end badly where nobody brings it, where it fails, and when the time is over', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1');
+    const nobody = await run(['wait', TEST_IMAGE], { env });
+    expect(nobody).toMatchObject({ code: 1, err: expect.stringContaining(`shoal prewarm ${TEST_IMAGE}`) });
+    await run(['prewarm', TEST_IMAGE], { env });
+    const late = await run(['wait', TEST_IMAGE, '--timeout', '1s', '--json'], { env });
+    expect({ code: late.code, hosts: JSON.parse(late.out).hosts }).toMatchObject({
+      code: 1,
+      hosts: [{ ready: false }],
+    });
+  });
+
+  it('name Windows hosts that are behind', async () => {
+    const { agent, env } = await startTestTracker();
+    await agent('web-1');
+    const { out } = await run(['hosts', '--outdated', TEST_IMAGE], { env });
+    expect(out).toBe('every Windows host has a base image as new as itself\n');
+    expect(await run(['hosts', '--outdated', 'a', '--image', 'b'], { env })).toMatchObject({ code: 2 });
+    expect(await run(['hosts', '--hosts', 'a'], { env })).toMatchObject({ code: 2 });
   });
 });
 

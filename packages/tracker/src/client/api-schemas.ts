@@ -3,12 +3,11 @@
  * Decides the shape of requests and answers. Does not decide who may ask.
  */
 import { z } from 'zod';
+import { instantSchema } from './job-schemas.ts';
 import {
   amountSchema,
-  classSchema,
   digestSchema,
   engineSchema,
-  imageReportSchema,
   labelsSchema,
   nameSchema,
   peerIdSchema,
@@ -18,64 +17,17 @@ import {
   trafficSchema,
 } from './shapes.ts';
 
-const instant = z.iso.datetime().describe('ISO 8601, UTC');
-
 export const tokenRoleSchema = z.enum(['admin', 'reader', 'agent', 'seeder']);
 export type TokenRole = z.infer<typeof tokenRoleSchema>;
 
 export const agentRoleSchema = z.enum(['agent', 'seeder']);
-
-export const jobRequestSchema = z.strictObject({
-  images: z.array(referenceSchema).min(1).max(64),
-  hosts: z
-    .array(nameSchema)
-    .min(1)
-    .max(1000)
-    .optional()
-    .describe('globs on host names; default: every known agent that is not a seeder'),
-  class: classSchema.optional().describe('default: prewarm'),
-});
-export type JobRequest = z.infer<typeof jobRequestSchema>;
-
-export const jobStateSchema = z.enum(['running', 'done', 'failed', 'cancelled']);
-export type JobState = z.infer<typeof jobStateSchema>;
-
-export const jobHostSchema = z.object({
-  peerId: peerIdSchema,
-  name: nameSchema,
-  online: z.boolean(),
-  state: z.enum(['waiting', 'fetching', 'loading', 'ready', 'failed']),
-  images: z.array(imageReportSchema),
-  error: sessionErrorSchema.optional(),
-});
-export type JobHostView = z.infer<typeof jobHostSchema>;
-export type JobHostState = JobHostView['state'];
-
-export const jobViewSchema = z.object({
-  id: z.string(),
-  state: jobStateSchema,
-  class: classSchema,
-  images: z.array(
-    z.object({
-      reference: referenceSchema,
-      digests: z.array(digestSchema).describe('manifest digests, one a platform'),
-      imageBytes: amountSchema.describe('the largest of its platforms'),
-    }),
-  ),
-  createdAt: instant,
-  finishedAt: instant.optional(),
-  originBytes: amountSchema.describe('read from the origin for this job'),
-  warning: z.string().optional(),
-  hosts: z.array(jobHostSchema),
-});
-export type JobView = z.infer<typeof jobViewSchema>;
 
 export const hostViewSchema = z.object({
   peerId: peerIdSchema,
   name: nameSchema,
   role: agentRoleSchema,
   online: z.boolean(),
-  lastSeenAt: instant,
+  lastSeenAt: instantSchema,
   labels: labelsSchema,
   platform: platformSchema,
   engine: engineSchema.nullable(),
@@ -86,7 +38,7 @@ export type HostView = z.infer<typeof hostViewSchema>;
 
 export const statusViewSchema = z.object({
   version: z.string(),
-  startedAt: instant,
+  startedAt: instantSchema,
   agents: z.object({ known: amountSchema, online: amountSchema }),
   seeders: z.object({ known: amountSchema, online: amountSchema }),
   swarms: amountSchema,
@@ -100,9 +52,9 @@ export const hookViewSchema = z.object({
   digest: z.string().describe('as the push named it'),
   state: z.enum(['waiting', 'ordered', 'failed']),
   attempts: amountSchema.describe('that failed'),
-  receivedAt: instant,
-  updatedAt: instant,
-  nextAttemptAt: instant.optional(),
+  receivedAt: instantSchema,
+  updatedAt: instantSchema,
+  nextAttemptAt: instantSchema.optional(),
   jobId: z.string().optional(),
   error: z.string().optional().describe('of the last attempt'),
 });
@@ -121,7 +73,7 @@ export const tokenViewSchema = z.object({
   id: z.string(),
   role: tokenRoleSchema,
   name: nameSchema,
-  createdAt: instant,
+  createdAt: instantSchema,
 });
 export type TokenView = z.infer<typeof tokenViewSchema>;
 
@@ -135,7 +87,7 @@ export const passkeyViewSchema = z.object({
   id: z.string(),
   digest: digestSchema,
   host: nameSchema,
-  createdAt: instant,
+  createdAt: instantSchema,
   clients: z
     .array(z.object({ host: z.string(), port: amountSchema.describe('0 when it does not listen') }))
     .describe('who announced with it lately, from which address'),
@@ -152,7 +104,7 @@ export type RollbackRequest = z.infer<typeof rollbackRequestSchema>;
 
 export const policyVersionSchema = z.object({
   version: z.int().positive(),
-  appliedAt: instant,
+  appliedAt: instantSchema,
   appliedBy: nameSchema.describe("the token's name"),
 });
 export type PolicyVersion = z.infer<typeof policyVersionSchema>;

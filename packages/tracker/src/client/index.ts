@@ -1,6 +1,9 @@
 /** What other packages may use to talk to a tracker. */
 export * from './api-error.ts';
 export * from './api-schemas.ts';
+export * from './coverage-schemas.ts';
+export * from './job-schemas.ts';
+export * from './marathon-schemas.ts';
 export * from './session.ts';
 export * from './session-messages.ts';
 export * from './shapes.ts';

@@ -6,6 +6,7 @@
 import { type Descriptor, isRepository } from '@shoal/oci';
 import type { ShareAnswer, SharedCap } from '@shoal/policy';
 import { z } from 'zod';
+import type { JobTerms } from './job-schemas.ts';
 import {
   amountSchema,
   digestSchema,
@@ -204,6 +205,9 @@ export interface JobImage {
   config: { digest: string; data: string };
 }
 
+/** What of a job's terms its hosts keep to. */
+export type HostTerms = Pick<JobTerms, 'priority' | 'by' | 'keepUntil' | 'cacheOnly' | 'force'>;
+
 /** Where a seeder reads a blob. `registry` is the registry part of the reference. */
 export interface SeedSource {
   registry: string;
@@ -269,8 +273,10 @@ export type TrackerMessage =
   | { type: 'policy'; version: number; text: string }
   // The answer to `shares`; caps that do not exist are left out. With `noZone` caps per zone are not for this agent.
   | { type: 'shares'; answers: SharePart[]; noZone?: true }
-  | { type: 'job'; jobId: string; class: JobClass; images: JobImage[] }
-  | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' };
+  // `reportMs`: how often its hosts report what moves, and the swarms of it.
+  | ({ type: 'job'; jobId: string; class: JobClass; images: JobImage[]; reportMs?: number } & HostTerms)
+  // After `paused` the job comes again.
+  | { type: 'jobClosed'; jobId: string; reason: 'done' | 'cancelled' | 'paused' };
 
 export type TrackerMessageOf<T extends TrackerMessage['type']> = Extract<TrackerMessage, { type: T }>;
 

@@ -8,8 +8,6 @@ import type {
   ErrorBody,
   HookView,
   HostView,
-  JobRequest,
-  JobView,
   NewToken,
   PasskeyView,
   PolicyVersion,
@@ -19,6 +17,9 @@ import type {
   TokenView,
   TorrentRequest,
 } from './api-schemas.ts';
+import type { Coverage, OutdatedHost } from './coverage-schemas.ts';
+import { isSettled, type JobRequest, type JobSummary, type JobView } from './job-schemas.ts';
+import type { MarathonPrewarm, MarathonRequest } from './marathon-schemas.ts';
 import { createSseParser } from './sse-parser.ts';
 
 export interface TrackerClientOptions {
@@ -29,14 +30,21 @@ export interface TrackerClientOptions {
   ca?: string;
 }
 
+/** What can be done with a job that is there. */
+export type JobAction = 'cancel' | 'pause' | 'resume' | 'retry';
+
 export interface TrackerClient {
   createJob(job: JobRequest): Promise<JobView>;
   job(id: string): Promise<JobView>;
-  jobs(): Promise<JobView[]>;
-  cancelJob(id: string): Promise<JobView>;
-  /** Every change of a job, at most four a second, until it ends. Throws when the stream is cut. */
+  jobs(): Promise<JobSummary[]>;
+  actOnJob(id: string, action: JobAction): Promise<JobView>;
+  /** Every change of a job, at most four a second, until it ends; a standing one until its hosts have. Throws when the stream is cut. */
   watchJob(id: string, options?: { signal?: AbortSignal }): AsyncIterable<JobView>;
+  /** An app's images onto the hosts that its constraints allow. */
+  prewarmMarathon(request: MarathonRequest): Promise<MarathonPrewarm>;
   hosts(): Promise<HostView[]>;
+  coverage(image: string, hosts?: string[]): Promise<Coverage>;
+  outdated(base: string, hosts?: string[]): Promise<OutdatedHost[]>;
   /** Of a host that is offline: it is listed no more, and open jobs no longer wait for it. */
   forgetHost(peerId: string): Promise<void>;
   /** What pushes have led to, newest first. */
@@ -113,8 +121,11 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     createJob: (job) => call('POST', '/v1/jobs', job),
     job: (id) => call('GET', jobPath(id)),
     jobs: () => call('GET', '/v1/jobs'),
-    cancelJob: (id) => call('POST', `${jobPath(id)}/cancel`),
+    prewarmMarathon: (request) => call('POST', '/v1/marathon/prewarm', request),
+    actOnJob: (id, action) => call('POST', `${jobPath(id)}/${action}`),
     hosts: () => call('GET', '/v1/hosts'),
+    coverage: (image, hosts) => call('POST', '/v1/images/coverage', { image, hosts }),
+    outdated: (base, hosts) => call('POST', '/v1/images/outdated', { base, hosts }),
     forgetHost: (peerId) => call('DELETE', `/v1/hosts/${encodeURIComponent(peerId)}`),
     hooks: () => call('GET', '/v1/hooks'),
     status: () => call('GET', '/v1/status'),
@@ -145,7 +156,7 @@ async function* watchJob(
     for await (const chunk of response.body) {
       for (const event of parser.push(chunk as Uint8Array)) {
         if (event.event !== 'job') continue;
-        last = JSON.parse(event.data) as JobView;
+        last = withChange(last, JSON.parse(event.data) as JobView);
         yield last;
       }
     }
@@ -153,7 +164,16 @@ async function* watchJob(
     if (signal?.aborted) throw signal.reason;
     throw noAnswer(url, cause, CHECK);
   }
-  if (last === undefined || last.state === 'running') throw noAnswer(url, new Error('the stream ended early'), CHECK);
+  if (last === undefined || !isSettled(last.state)) throw noAnswer(url, new Error('the stream ended early'), CHECK);
+}
+
+/** An event has the hosts that changed; the first one all. */
+function withChange(before: JobView | undefined, change: JobView): JobView {
+  if (before === undefined) return change;
+  const changed = new Map(change.hosts.map((host) => [host.peerId, host]));
+  const hosts = before.hosts.map((host) => changed.get(host.peerId) ?? host);
+  const known = new Set(hosts.map(({ peerId }) => peerId));
+  return { ...change, hosts: [...hosts, ...change.hosts.filter(({ peerId }) => !known.has(peerId))] };
 }
 
 async function apiError(response: Dispatcher.ResponseData): Promise<TrackerApiError> {

@@ -1,7 +1,7 @@
 /**
  * The fleet as Harbor's side of the tracker looks at it: who a selector means, where a host is.
  */
-import { selectHosts } from '../jobs/host-glob.ts';
+import { parseSelector, selectHosts } from '../jobs/host-selector.ts';
 import type { AgentRoster, KnownAgent } from '../session/agent-roster.ts';
 import type { Presence } from '../session/presence.ts';
 import type { AheadBlob } from '../swarms/ahead.ts';
@@ -31,7 +31,7 @@ export function createFleet({ roster, presence, swarmOf }: FleetDeps): Fleet {
   const holds = (peerId: string, { source }: AheadBlob) =>
     swarmOf(source.descriptor.digest)?.members.get(peerId)?.complete === true;
   return {
-    select: (selectors) => selectHosts(roster.all(), selectors),
+    select: (selectors) => selectHosts(roster.all(), selectors?.map(parseSelector)),
     addressOf: (peerId) => presence.get(peerId)?.host ?? '',
     seeders: (blobs) =>
       presence.withRole('seeder').map(({ peerId, name, host }) => ({

@@ -2,7 +2,7 @@
  * How a preheat stands, in the words that Harbor's drivers accept. Pure.
  * Both drivers end their task as failed on any other state, and on one poll that fails: there is always an answer.
  */
-import type { JobHostView, JobView } from '../client/api-schemas.ts';
+import type { JobHostView, JobView } from '../client/job-schemas.ts';
 import type { Preheat, PreheatState } from '../store/preheat-store.ts';
 
 export interface PreheatTask {

@@ -6,7 +6,7 @@
 import { formatReference, parseReference, type Reference } from '@shoal/oci';
 import { type ImageSource, RegistryError } from '@shoal/registry';
 import type { Logger } from 'pino';
-import type { JobView } from '../client/api-schemas.ts';
+import type { JobView } from '../client/job-schemas.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
 import type { Jobs } from '../jobs/jobs.ts';

@@ -48,7 +48,9 @@ describe('the times of a rule', () => {
     expect(nextTimeOfDay('00:00', clock(30, 12))).toBe(clock(31, 0));
   });
 
-  it('count a stay from the push', () => {
+  it('count a stay from the beginning', () => {
+    const late = orderOf({ at: '22:00', keepForMs: 3_600_000 }, clock(20, 15));
+    expect(late.keepUntil).toBe(iso(clock(20, 23)));
     expect(orderOf({ keepForMs: 3_600_000 }, clock(20, 15))).toEqual({ keepUntil: iso(clock(20, 16)) });
   });
 

@@ -2,7 +2,7 @@
  * Rules of tracker.yaml for pushes: which push a rule is for, and what it orders. Pure but for the time zone.
  */
 import { globMatches } from '@shoal/policy';
-import type { JobRequest } from '../client/api-schemas.ts';
+import type { JobRequest } from '../client/job-schemas.ts';
 import type { PushEvent } from './push-events.ts';
 
 export interface PushRule {
@@ -49,7 +49,7 @@ export function orderOf({ at, by, keepForMs, ...same }: RuleOrder, nowMs: number
     ...same,
     ...(atMs !== undefined && { at: new Date(atMs).toISOString() }),
     ...(byMs !== undefined && { by: new Date(byMs).toISOString() }),
-    ...(keepForMs !== undefined && { keepUntil: new Date(nowMs + keepForMs).toISOString() }),
+    ...(keepForMs !== undefined && { keepUntil: new Date((atMs ?? nowMs) + keepForMs).toISOString() }),
   };
 }
 

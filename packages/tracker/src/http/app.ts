@@ -17,10 +17,12 @@ import { addPreheatRoutes, type PreheatRouteDeps } from '../harbor/preheat-route
 import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
+import { addCoverageRoutes, type CoverageRouteDeps } from './coverage-routes.ts';
 import { installErrorAnswers } from './error-answer.ts';
 import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
 import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
 import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
+import { addMarathonRoutes, type MarathonRouteDeps } from './marathon-routes.ts';
 import { addPolicyRoutes, type PolicyRouteDeps } from './policy-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
@@ -31,7 +33,14 @@ export interface Guards {
 
 export interface AppDeps
   extends Omit<
-      FleetRouteDeps & JobRouteDeps & ForeignRouteDeps & PolicyRouteDeps & HookRouteDeps & PreheatRouteDeps,
+      FleetRouteDeps &
+        JobRouteDeps &
+        CoverageRouteDeps &
+        ForeignRouteDeps &
+        PolicyRouteDeps &
+        MarathonRouteDeps &
+        HookRouteDeps &
+        PreheatRouteDeps,
       'guards'
     >,
     AcceptDeps {
@@ -66,8 +75,10 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addSessionRoute(app, deps);
   addFleetRoutes(app, { ...deps, guards });
   addJobRoutes(app, { ...deps, guards });
+  addCoverageRoutes(app, { ...deps, guards });
   addForeignRoutes(app, { ...deps, guards });
   addPolicyRoutes(app, { ...deps, guards });
+  addMarathonRoutes(app, { ...deps, guards });
   await addPreheatRoutes(app, deps);
   await addHookRoutes(app, { ...deps, guards });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());

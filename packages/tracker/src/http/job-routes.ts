@@ -3,7 +3,14 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { type JobRequest, type JobView, jobRequestSchema, jobViewSchema } from '../client/api-schemas.ts';
+import {
+  isSettled,
+  type JobRequest,
+  type JobView,
+  jobRequestSchema,
+  jobSummarySchema,
+  jobViewSchema,
+} from '../client/job-schemas.ts';
 import type { Clock } from '../clock.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Guards } from './app.ts';
@@ -15,6 +22,15 @@ export interface JobRouteDeps {
   guards: Guards;
   clock: Clock;
 }
+
+/** What an operator does with a job that is there. */
+const ACTIONS = {
+  cancel: 'Stop a job; hosts keep what they have',
+  pause: 'Hold a job: nothing moves until it is resumed',
+  resume: 'Go on with a job that was held',
+  retry: 'Let the hosts of a job that failed try again',
+};
+type JobAction = keyof typeof ACTIONS;
 
 interface JobParams {
   Params: { id: string };
@@ -37,7 +53,7 @@ export function addJobRoutes(app: FastifyInstance, { jobs, guards, clock }: JobR
     '/v1/jobs',
     {
       onRequest: guards.reader,
-      schema: routeSchema({ summary: 'The latest jobs, newest first', answers: { 200: z.array(jobViewSchema) } }),
+      schema: routeSchema({ summary: 'The latest jobs, newest first', answers: { 200: z.array(jobSummarySchema) } }),
     },
     async () => jobs.list(),
   );
@@ -49,14 +65,16 @@ export function addJobRoutes(app: FastifyInstance, { jobs, guards, clock }: JobR
     },
     async (request) => jobs.view(request.params.id),
   );
-  app.post<JobParams>(
-    '/v1/jobs/:id/cancel',
-    {
-      onRequest: guards.admin,
-      schema: routeSchema({ summary: 'Stop a job', params: ['id'], answers: { 200: jobViewSchema } }),
-    },
-    async (request) => jobs.cancel(request.params.id),
-  );
+  for (const [action, summary] of Object.entries(ACTIONS)) {
+    app.post<JobParams>(
+      `/v1/jobs/:id/${action}`,
+      {
+        onRequest: guards.admin,
+        schema: routeSchema({ summary, params: ['id'], answers: { 200: jobViewSchema } }),
+      },
+      async (request) => jobs[action as JobAction](request.params.id),
+    );
+  }
   addJobEvents(app, { jobs, guards, clock });
 }
 
@@ -70,7 +88,7 @@ function addJobEvents(app: FastifyInstance, { jobs, guards, clock }: JobRouteDep
     {
       onRequest: guards.reader,
       schema: routeSchema({
-        summary: 'Server-sent events: `job` with the whole view at every change, until the job ends',
+        summary: 'Server-sent events: `job` with all hosts at first, then with those that changed, until the job ends',
         params: ['id'],
         answers: {},
       }),
@@ -84,11 +102,13 @@ function addJobEvents(app: FastifyInstance, { jobs, guards, clock }: JobRouteDep
         unwatch();
       });
       streams.add(stream);
-      const listener = (view: JobView) => {
-        stream.send('job', view);
-        if (view.state !== 'running') stream.end();
-      };
-      unwatch = jobs.watch(request.params.id, listener);
+      unwatch = jobs.watch(request.params.id, {
+        isBehind: stream.isBehind,
+        changed(change: JobView) {
+          stream.send('job', change);
+          if (isSettled(change.state)) stream.end();
+        },
+      });
     },
   );
 }

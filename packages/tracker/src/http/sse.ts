@@ -6,12 +6,13 @@ import { type Clock, every } from '../clock.ts';
 
 export interface EventStream {
   send(event: string, data: unknown): void;
+  /** The reader has much to read yet: better told later, and once. */
+  isBehind(): boolean;
   end(): void;
 }
 
 const KEEP_ALIVE_MS = 15_000;
-/** A reader that is this far behind misses events; each event is a whole view, so nothing is lost. */
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+const MUCH_BYTES = 1024 * 1024;
 
 export function openEventStream(response: ServerResponse, clock: Clock, onClose: () => void): EventStream {
   response.writeHead(200, {
@@ -27,9 +28,9 @@ export function openEventStream(response: ServerResponse, clock: Clock, onClose:
   });
   return {
     send(event, data) {
-      if (response.writableLength > MAX_BUFFERED_BYTES) return;
       response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     },
+    isBehind: () => response.writableLength > MUCH_BYTES,
     end: () => void response.end(),
   };
 }

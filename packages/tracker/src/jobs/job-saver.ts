@@ -3,12 +3,16 @@
  * the tracker goes on from memory, and what is unsaved is saved with the next save that works.
  */
 import type { Logger } from 'pino';
+import type { JobSummary } from '../client/job-schemas.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { Job, JobHost } from './job.ts';
 
 export interface JobSaver {
   state(job: Job): void;
   host(job: Job, host: JobHost): void;
+  summary(job: Job, summary: JobSummary): void;
+  /** Any other save that belongs to a job. */
+  attempt(job: Job, save: () => void): void;
   /** A job whose row in the store is out of date. */
   unsaved(id: string): Job | undefined;
 }
@@ -32,6 +36,8 @@ export function createJobSaver(store: JobStore, log: Logger): JobSaver {
   return {
     state: (job) => attempt(job, () => store.saveState(job)),
     host: (job, host) => attempt(job, () => store.saveHost(job.id, host)),
+    summary: (job, summary) => attempt(job, () => store.saveSummary(summary)),
+    attempt,
     unsaved: (id) => unsaved.get(id),
   };
 }

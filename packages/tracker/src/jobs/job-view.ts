@@ -1,46 +1,84 @@
 /**
- * A job as people and agents see it: the API's view and the `job` message. Pure.
+ * A job as people and agents see it: the API's views and the `job` message. Pure.
  */
-import type { JobView } from '../client/api-schemas.ts';
+import type { JobHostView, JobSummary, JobView } from '../client/job-schemas.ts';
 import type { TrackerMessageOf } from '../client/session-messages.ts';
-import { imagesOf, type Job, type JobHost } from './job.ts';
+import { imagesOf, isEnded, type Job, type JobHost, stateOfJob } from './job.ts';
+
+/** Four a second are live to the eye; ten thousand hosts would drown the tracker in that. */
+const MIN_REPORT_MS = 250;
+const MAX_REPORT_MS = 2000;
+const REPORTS_A_SECOND = 1000;
+
+/** An orchestrator names thousands of hosts one by one; `hosts` has them all. */
+const MAX_SELECTORS = 20;
 
 export interface ViewFacts {
   isOnline(peerId: string): boolean;
   /** Why a blob does not come, when that is known. */
   warningOf(digest: string): string | undefined;
+  nowMs: number;
+  bytesPerSecond: number;
 }
 
 export function viewOfJob(job: Job, facts: ViewFacts): JobView {
+  return { ...summaryOfJob(job, facts), hosts: [...job.hosts.values()].map((host) => viewOfHost(job, host, facts)) };
+}
+
+export function summaryOfJob(job: Job, facts: ViewFacts): JobSummary {
+  const { id, class: jobClass, selectors, terms, originBytes, finishedAtMs, waves } = job;
+  const { counts, bytes } = figuresOf(job, facts);
+  const state = stateOfJob(job);
+  const leftMs = state === 'running' && facts.bytesPerSecond > 0 ? leftMsOf(bytes, facts.bytesPerSecond) : undefined;
   return {
-    id: job.id,
-    state: job.state,
-    class: job.class,
+    ...{ id, state, class: jobClass, selectors: selectors?.slice(0, MAX_SELECTORS), terms, originBytes, counts, bytes },
     images: job.images.map(({ reference, variants }) => ({
       reference,
       digests: variants.map(({ manifest }) => manifest.digest),
       imageBytes: Math.max(0, ...variants.map(({ imageBytes }) => imageBytes)),
     })),
     createdAt: new Date(job.createdAtMs).toISOString(),
-    finishedAt: job.finishedAtMs === undefined ? undefined : new Date(job.finishedAtMs).toISOString(),
-    originBytes: job.originBytes,
-    warning: job.state === 'running' ? warningOf(job, facts) : undefined,
-    hosts: [...job.hosts.values()].map(({ peerId, name, state, reports, error }) => ({
-      peerId,
-      name,
-      online: facts.isOnline(peerId),
-      state,
-      images: reports,
-      error,
-    })),
+    finishedAt: finishedAtMs === undefined ? undefined : new Date(finishedAtMs).toISOString(),
+    warning: job.ended ? undefined : (job.paused ?? blobWarning(job, facts) ?? job.forecast),
+    bytesPerSecond: Math.round(facts.bytesPerSecond),
+    readyAt: leftMs === undefined ? undefined : new Date(facts.nowMs + leftMs).toISOString(),
+    wave: terms.waves && { number: waves, of: terms.waves.percents.length },
   };
 }
 
+export function viewOfHost(job: Job, host: JobHost, facts: Pick<ViewFacts, 'isOnline'>): JobHostView {
+  const { peerId, name, state, reports, error } = host;
+  const wave = job.terms.waves && host.wave + 1;
+  return { peerId, name, online: facts.isOnline(peerId), state, wave, images: reports, error };
+}
+
+function figuresOf(job: Job, { isOnline }: ViewFacts): Pick<JobSummary, 'counts' | 'bytes'> {
+  const counts = { hosts: job.hosts.size, waiting: 0, fetching: 0, loading: 0, ready: 0, failed: 0, offline: 0 };
+  const bytes = { wanted: 0, have: 0, fromPeers: 0 };
+  for (const host of job.hosts.values()) {
+    counts[host.state]++;
+    if (!isEnded(host) && !isOnline(host.peerId)) counts.offline++;
+    for (const { wantedBytes, haveBytes, peerBytes } of host.reports) {
+      bytes.wanted += wantedBytes;
+      bytes.have += haveBytes;
+      bytes.fromPeers += peerBytes;
+    }
+  }
+  return { counts, bytes };
+}
+
+function leftMsOf({ wanted, have }: JobSummary['bytes'], bytesPerSecond: number): number | undefined {
+  return wanted > have ? ((wanted - have) * 1000) / bytesPerSecond : undefined;
+}
+
 export function jobMessage(job: Job, host: JobHost): TrackerMessageOf<'job'> {
+  const { priority, by, keepUntil, cacheOnly, force } = job.terms;
   return {
     type: 'job',
     jobId: job.id,
     class: job.class,
+    ...{ priority, by, keepUntil, cacheOnly, force },
+    reportMs: Math.min(MAX_REPORT_MS, Math.max(MIN_REPORT_MS, Math.round((job.hosts.size * 1000) / REPORTS_A_SECOND))),
     images: imagesOf(job, host).map(({ image, variant: { manifest, config } }) => ({
       reference: image.reference,
       manifest: { mediaType: manifest.mediaType, digest: manifest.digest, data: manifest.bytes.toString('base64') },
@@ -49,7 +87,7 @@ export function jobMessage(job: Job, host: JobHost): TrackerMessageOf<'job'> {
   };
 }
 
-function warningOf(job: Job, facts: ViewFacts): string | undefined {
+function blobWarning(job: Job, facts: ViewFacts): string | undefined {
   for (const { layers } of job.images.flatMap(({ variants }) => variants)) {
     for (const { digest } of layers) {
       const warning = facts.warningOf(digest);

@@ -2,7 +2,16 @@ import { parseDigest } from '@shoal/oci';
 import { describe, expect, it } from 'vitest';
 import type { ImageReport } from '../client/index.ts';
 import { reportOf } from '../tracker.testkit.ts';
-import { applyReports, failBlob, type Job, type JobHost, stateOfJob } from './job.ts';
+import {
+  advanceWaves,
+  applyReports,
+  failBlob,
+  isActive,
+  type Job,
+  type JobHost,
+  retryHost,
+  stateOfJob,
+} from './job.ts';
 
 const LAYER = parseDigest(`sha256:${'1'.repeat(64)}`);
 const ERROR = { code: 'DIGEST_MISMATCH', text: 'wrong bytes', retryable: false };
@@ -10,7 +19,7 @@ const ERROR = { code: 'DIGEST_MISMATCH', text: 'wrong bytes', retryable: false }
 /** A job of the images a and b; only a has LAYER. */
 function jobOf(hostNames: string): Job {
   const image = (reference: string, layers: (typeof LAYER)[]) => ({
-    ...{ reference, registry: 'r', repository: reference },
+    ...{ reference, registry: 'r', repository: reference, root: '', choices: {} },
     variants: [
       {
         manifest: { digest: LAYER, mediaType: '', bytes: Buffer.alloc(0) },
@@ -22,10 +31,10 @@ function jobOf(hostNames: string): Job {
   });
   const hosts = [...hostNames].map((name): [string, JobHost] => [
     name,
-    { peerId: name, name, variants: [0, 0], state: 'waiting', reports: [] },
+    { peerId: name, name, variants: [0, 0], wave: 0, state: 'waiting', reports: [] },
   ]);
   return {
-    ...{ id: 'j', class: 'prewarm', state: 'running', createdAtMs: 0, originBytes: 0 },
+    ...{ id: 'j', class: 'prewarm', begun: true, waves: 1, terms: {}, createdAtMs: 0, originBytes: 0 },
     images: [image('a', [LAYER]), image('b', [])],
     hosts: new Map(hosts),
   };
@@ -97,5 +106,54 @@ describe("a job's state", () => {
     applyReports(job, hostOf(job, 'x'), reports(first));
     applyReports(job, hostOf(job, 'y'), reports(second));
     expect(stateOfJob(job)).toBe(state);
+  });
+});
+
+describe('a host that failed', () => {
+  it('tries again with what it has, unless its platform has no image', () => {
+    const job = jobOf('xy');
+    applyReports(job, hostOf(job), reports('a:failed b:ready'));
+    expect(retryHost(job, hostOf(job))).toBe(true);
+    expect(hostOf(job)).toMatchObject({ state: 'fetching', error: undefined, reports: [{ reference: 'b' }] });
+    Object.assign(hostOf(job, 'y'), { state: 'failed', variants: [null, null] });
+    expect(retryHost(job, hostOf(job, 'y'))).toBe(false);
+  });
+});
+
+describe('a job with terms', () => {
+  it('moves nothing before its time and while it is paused', () => {
+    const job = jobOf('x');
+    expect(isActive(job, hostOf(job))).toBe(true);
+    expect(isActive({ ...job, paused: 'why' }, hostOf(job))).toBe(false);
+    expect(isActive({ ...job, begun: false }, hostOf(job))).toBe(false);
+    expect(stateOfJob({ ...job, begun: false })).toBe('scheduled');
+    expect(stateOfJob({ ...job, begun: false, paused: 'why' })).toBe('paused');
+  });
+
+  it('that stands waits for more when all its hosts have ended', () => {
+    const job = { ...jobOf('x'), terms: { standing: true } };
+    applyReports(job, hostOf(job), reports('a:ready b:ready'));
+    expect(stateOfJob(job)).toBe('standing');
+  });
+
+  it('goes on in waves as enough of one is ready, and pauses when too many failed', () => {
+    const job: Job = { ...jobOf('abcdef'), terms: { waves: { percents: [20, 50, 100], goOnAt: 50, stopAt: 40 } } };
+    [...'abbcdd'].forEach((_, index) => {
+      hostOf(job, 'abcdef'[index]).wave = [0, 1, 1, 1, 2, 2][index] as number;
+    });
+    const end = (name: string, state: string) => applyReports(job, hostOf(job, name), reports(`a:${state} b:${state}`));
+    expect(advanceWaves(job)).toBe('wait');
+    expect(isActive(job, hostOf(job, 'b'))).toBe(false);
+    end('a', 'ready');
+    expect(advanceWaves(job)).toBe('go on');
+    expect(['b', 'd', 'e'].map((name) => isActive(job, hostOf(job, name)))).toEqual([true, true, false]);
+    end('b', 'failed');
+    expect(advanceWaves(job)).toBe('wait');
+    end('c', 'failed');
+    expect(advanceWaves(job)).toBe('stop');
+    expect(job.paused).toMatch(/^2 of 4 hosts failed, more than 40 %/);
+    job.paused = undefined;
+    end('d', 'ready');
+    expect(stateOfJob(job)).toBe('running');
   });
 });

@@ -1,15 +1,18 @@
 /**
  * A job's state and how reports change it. Pure: no clock, no store, no session.
  */
-import type { JobHostState, JobState } from '../client/api-schemas.ts';
+import type { JobHostState, JobState, JobTerms } from '../client/job-schemas.ts';
 import type { ImageReport, JobClass, SessionError } from '../client/shapes.ts';
 import type { ImageVariant, ResolvedImage } from '../resolve/resolve-images.ts';
+import { nextStep } from './waves.ts';
 
 export interface JobHost {
   peerId: string;
   name: string;
   /** For each image of the job the variant this host runs; null where there is none for it. */
   variants: (number | null)[];
+  /** From 0. */
+  wave: number;
   state: JobHostState;
   reports: ImageReport[];
   error?: SessionError;
@@ -18,7 +21,19 @@ export interface JobHost {
 export interface Job {
   id: string;
   class: JobClass;
-  state: JobState;
+  /** How it ended; undefined while it is open. */
+  ended?: 'done' | 'failed' | 'cancelled';
+  /** Nothing moves. Says why. */
+  paused?: string;
+  /** Its time had come. */
+  begun: boolean;
+  /** How many waves have begun. */
+  waves: number;
+  /** As ordered; undefined: every agent. */
+  selectors?: string[];
+  terms: JobTerms;
+  /** Why it will hardly be ready by its time, as was foreseen when it was ordered. */
+  forecast?: string;
   createdAtMs: number;
   finishedAtMs?: number;
   originBytes: number;
@@ -41,6 +56,11 @@ export function imagesOf(job: Job, host: JobHost): HostImage[] {
 
 export function isEnded(host: JobHost): boolean {
   return host.state === 'ready' || host.state === 'failed';
+}
+
+/** Whether the host is to have the job now. */
+export function isActive(job: Job, host: JobHost): boolean {
+  return job.ended === undefined && job.paused === undefined && job.begun && host.wave < job.waves && !isEnded(host);
 }
 
 /**
@@ -68,12 +88,56 @@ export function failBlob(job: Job, host: JobHost, blob: { digest: string; error:
   return hit.length > 0;
 }
 
-/** Done when all hosts are ready, failed when all ended and one failed. */
+/** Lets a host that failed try again. False where trying again cannot help: its platform has no image. */
+export function retryHost(job: Job, host: JobHost): boolean {
+  if (host.state !== 'failed' || imagesOf(job, host).length === 0) return false;
+  host.reports = host.reports.filter(({ state }) => state === 'ready');
+  host.error = undefined;
+  host.state = stateOfHost(host.reports, imagesOf(job, host).length);
+  return true;
+}
+
+/** What people see. A standing order ends by its time or by hand, never by itself. */
 export function stateOfJob(job: Job): JobState {
-  if (job.state !== 'running') return job.state;
-  const hosts = [...job.hosts.values()];
-  if (!hosts.every(isEnded)) return 'running';
-  return hosts.some(({ state }) => state === 'failed') ? 'failed' : 'done';
+  if (job.ended) return job.ended;
+  if (job.paused !== undefined) return 'paused';
+  if (!job.begun) return 'scheduled';
+  const outcome = outcomeOf(job);
+  if (outcome === undefined) return 'running';
+  return job.terms.standing ? 'standing' : outcome;
+}
+
+/** Done when all hosts are ready, failed when all ended and one failed; undefined before. */
+export function outcomeOf({ hosts }: Job): 'done' | 'failed' | undefined {
+  let failed = false;
+  for (const host of hosts.values()) {
+    if (!isEnded(host)) return undefined;
+    failed ||= host.state === 'failed';
+  }
+  return failed ? 'failed' : 'done';
+}
+
+/** Begins the next wave, or pauses the job, where its hosts have come that far. */
+export function advanceWaves(job: Job): 'go on' | 'stop' | 'wait' {
+  const { waves } = job.terms;
+  if (waves === undefined || job.ended || job.paused !== undefined || !job.begun) return 'wait';
+  const figures = { begun: 0, failed: 0, inWave: 0, readyInWave: 0 };
+  for (const { wave, state } of job.hosts.values()) {
+    if (wave >= job.waves) continue;
+    figures.begun++;
+    if (state === 'failed') figures.failed++;
+    if (wave !== job.waves - 1) continue;
+    figures.inWave++;
+    if (state === 'ready') figures.readyInWave++;
+  }
+  const step = nextStep(waves, figures);
+  if (step === 'stop') {
+    job.paused = `${figures.failed} of ${figures.begun} hosts failed, more than ${waves.stopAt} %: "resume" goes on all the same`;
+    return step;
+  }
+  if (step === 'wait' || job.waves >= waves.percents.length) return 'wait';
+  job.waves++;
+  return step;
 }
 
 function updateHost(job: Job, host: JobHost): boolean {

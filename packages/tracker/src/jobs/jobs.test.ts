@@ -188,13 +188,13 @@ describe('a running job', () => {
     const kit = await fleet();
     const agent = await kit.agent('a');
     const { id } = await kit.client.createJob({ images: [IMAGE] });
-    expect(await kit.client.cancelJob(id)).toMatchObject({ state: 'cancelled' });
+    expect(await kit.client.actOnJob(id, 'cancel')).toMatchObject({ state: 'cancelled' });
     expect(await agent.next('jobClosed')).toMatchObject({ jobId: id, reason: 'cancelled' });
     agent.send({ type: 'join', request: 1, digest: layerDigest('base'), jobId: id });
     expect(await agent.next('joinRefused')).toMatchObject({ error: { code: 'FORBIDDEN_BLOB' } });
     agent.send({ type: 'report', jobId: id, images: [reportOf(IMAGE)] });
     expect(await agent.next('jobClosed')).toMatchObject({ reason: 'cancelled' });
-    await expect(kit.client.cancelJob(id)).rejects.toMatchObject({ code: 'JOB_ENDED', status: 409 });
+    await expect(kit.client.actOnJob(id, 'cancel')).rejects.toMatchObject({ code: 'JOB_ENDED', status: 409 });
   });
 });
 
@@ -208,7 +208,7 @@ describe('a tracker that cannot write', () => {
     ];
     const refill = blockWrites(kit);
     await b.close();
-    await expect(kit.client.cancelJob(first.id)).rejects.toMatchObject({ code: 'INTERNAL' });
+    await expect(kit.client.actOnJob(first.id, 'cancel')).rejects.toMatchObject({ code: 'INTERNAL' });
     a.send({ type: 'report', jobId: second.id, images: [reportOf(IMAGE, { state: 'ready' })] });
     expect(await a.next('jobClosed')).toMatchObject({ jobId: second.id, reason: 'done' });
     expect(await kit.client.job(second.id)).toMatchObject({ state: 'done', hosts: [{ state: 'ready' }] });
@@ -218,7 +218,7 @@ describe('a tracker that cannot write', () => {
     });
     expect(await kit.client.hosts()).toMatchObject([{ online: true }, { online: false }]);
     refill();
-    await kit.client.cancelJob(first.id);
+    await kit.client.actOnJob(first.id, 'cancel');
     await kit.restart();
     expect(await kit.client.job(first.id)).toMatchObject({ state: 'cancelled' });
     expect(await kit.client.job(second.id)).toMatchObject({ state: 'done', hosts: [{ state: 'ready' }] });

@@ -1,164 +1,291 @@
 /**
  * Jobs from order to end: made, handed to hosts, moved on by reports, stored, watched.
- * Decides when a job has ended. How reports change a host is job.ts; resolving is resolve/.
+ * Decides when a job begins, goes on and ends. How reports change a host is job.ts; resolving is resolve/.
  */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { JobRequest, JobView } from '../client/api-schemas.ts';
+import type { JobRequest, JobSummary, JobView } from '../client/job-schemas.ts';
 import type { AgentMessageOf } from '../client/session-messages.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
-import { type OpenSource, parseReferences, resolveImage } from '../resolve/resolve-images.ts';
-import type { AgentRoster } from '../session/agent-roster.ts';
+import { choosePlatforms, type OpenSource, parseReferences, resolveImage } from '../resolve/resolve-images.ts';
+import type { AgentRoster, KnownAgent } from '../session/agent-roster.ts';
 import type { AgentSession } from '../session/agent-session.ts';
 import type { Presence } from '../session/presence.ts';
+import type { HostImageStore } from '../store/host-image-store.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { JobsForSwarms } from '../swarms/rights.ts';
-import { createThrottle, type Throttle } from '../throttle.ts';
-import { selectHosts, unmatchedGlobs } from './host-glob.ts';
-import { applyReports, failBlob, imagesOf, isEnded, type Job, type JobHost, stateOfJob } from './job.ts';
+import { matchesSelector, parseSelector } from './host-selector.ts';
+import { advanceWaves, applyReports, isEnded, type Job, type JobHost, outcomeOf, retryHost } from './job.ts';
+import { createJobAlarm, type JobAlarm } from './job-alarm.ts';
+import { createJobsForSwarms } from './job-rights.ts';
 import { createJobSaver, type JobSaver } from './job-saver.ts';
-import { jobMessage, viewOfJob } from './job-view.ts';
-import { newJob } from './new-job.ts';
+import { summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
+import { hostOf, newJob } from './new-job.ts';
+import {
+  brings,
+  handOver,
+  hostChanged,
+  type JobWatcher,
+  notify,
+  type OpenJob,
+  openJob,
+  summaryOf,
+} from './open-job.ts';
+import { hostsOf, termsOf } from './order.ts';
+import { readyImagesOf } from './ready-images.ts';
 
 export interface JobsDeps {
   store: JobStore;
+  hostImages: HostImageStore;
   presence: Presence;
   roster: AgentRoster;
   openSource: OpenSource;
   clock: Clock;
   log: Logger;
   warningOf(digest: string): string | undefined;
+  /** Why a new job will hardly be ready by its deadline. */
+  forecastOf?(job: Job, hosts: readonly KnownAgent[]): string | undefined;
 }
 
-export type JobListener = (view: JobView) => void;
-
 export interface Jobs extends JobsForSwarms {
-  /** `openSource`: to read manifests with other credentials. Throws TrackerError, OciError, RegistryError; then nothing was created. */
+  /**
+   * `openSource`: reads manifests in another way than the tracker's own. Throws TrackerError, OciError, RegistryError;
+   * then nothing was created.
+   */
   create(request: JobRequest, openSource?: OpenSource): Promise<JobView>;
   /** Throws TrackerError UNKNOWN_JOB. */
   view(id: string): JobView;
-  list(): JobView[];
-  /** Throws TrackerError UNKNOWN_JOB, JOB_ENDED. */
+  /** The latest, newest first. */
+  list(): JobSummary[];
+  /** Hosts keep what they have. Throws TrackerError UNKNOWN_JOB, JOB_ENDED. */
   cancel(id: string): JobView;
-  /** The view now, then each change at most four times a second, the last one with the job's end. */
-  watch(id: string, listener: JobListener): () => void;
+  /** Nothing moves until `resume`. Throws TrackerError UNKNOWN_JOB, JOB_ENDED. */
+  pause(id: string): JobView;
+  resume(id: string): JobView;
+  /** Hosts that failed try again; a job that had ended is open again. Throws TrackerError UNKNOWN_JOB, NOTHING_FAILED. */
+  retry(id: string): JobView;
+  /** The view now with all hosts, then each change; a job that has ended is told once. */
+  watch(id: string, watcher: JobWatcher): () => void;
   report(session: AgentSession, message: AgentMessageOf<'report'>): void;
   /** After welcome: hands over what the host has still to do. */
   opened(session: AgentSession): void;
   closed(session: AgentSession): void;
+  /** Ids of the open jobs that bring an image to a host. */
+  bringing(peerId: string, reference: string): string[];
   /** Nothing is left for it to do: no open job waits for it. What it finished stays. */
   forgetHost(peerId: string): void;
   countRunning(): number;
   stop(): void;
 }
 
-interface OpenJob {
-  job: Job;
-  blobs: ReadonlySet<string>;
-  throttle: Throttle;
-  listeners: Set<JobListener>;
-}
-
 interface Desk {
   deps: JobsDeps;
   saver: JobSaver;
-  running: Map<string, OpenJob>;
+  alarm: JobAlarm;
+  open: Map<string, OpenJob>;
 }
 
-const NOTIFY_INTERVAL_MS = 250;
 const MAX_LISTED = 100;
 
 export function createJobs(deps: JobsDeps): Jobs {
-  const desk: Desk = { deps, saver: createJobSaver(deps.store, deps.log), running: new Map() };
+  const alarm = createJobAlarm(deps.clock, () => void onAlarm(desk));
+  const desk: Desk = { deps, saver: createJobSaver(deps.store, deps.log), alarm, open: new Map() };
   // One that was about to end when the tracker stopped ends now.
-  for (const job of deps.store.running()) changed(desk, openJob(desk, job));
+  for (const job of deps.store.open()) changed(desk, addOpen(desk, job));
+  onAlarm(desk);
   return {
-    ...forSwarms(desk),
-    create: (request, openSource = deps.openSource) => create(desk, request, openSource),
+    ...createJobsForSwarms({
+      ...{ open: desk.open, log: deps.log, changed: (open) => changed(desk, open) },
+      moved: (open, host) => hostMoved(desk, open, host),
+    }),
+    create: (request, openSource) => create(desk, request, openSource ?? deps.openSource),
     view: (id) => viewOf(desk, find(desk, id)),
-    list: () => deps.store.latest(MAX_LISTED).map((job) => viewOf(desk, inMemory(desk, job.id) ?? job)),
+    list: () => deps.store.latest(MAX_LISTED).map(({ id, summary }) => summary ?? briefOf(desk, find(desk, id))),
     cancel: (id) => cancel(desk, id),
-    watch: (id, listener) => watch(desk, id, listener),
+    pause: (id) => pause(desk, id),
+    resume: (id) => resume(desk, id),
+    retry: (id) => retry(desk, id),
+    watch: (id, watcher) => watch(desk, id, watcher),
     report: (session, message) => report(desk, session, message),
-    opened: (session) => eachJobOf(desk, session, (open, host) => handOver(open, host, session)),
-    closed: (session) => eachJobOf(desk, session, (open) => open.throttle.call()),
-    forgetHost: (peerId) => eachJobOf(desk, { peerId }, (open, host) => forgetHost(desk, open, host)),
-    countRunning: () => desk.running.size,
+    opened: (session) => opened(desk, session),
+    closed: (session) => eachJobOf(desk, session.peerId, hostChanged),
+    forgetHost: (peerId) => {
+      deps.hostImages.forget(peerId);
+      eachJobOf(desk, peerId, (open, host) => forgetHost(desk, open, host));
+    },
+    bringing: (peerId, reference) =>
+      [...desk.open.values()].filter((open) => brings(open, peerId, reference)).map(({ job }) => job.id),
+    countRunning: () => desk.open.size,
     stop: () => {
-      for (const { job, throttle } of desk.running.values()) {
+      alarm.stop();
+      for (const { job, throttle } of desk.open.values()) {
         throttle.stop();
         desk.saver.state(job);
       }
-      desk.running.clear();
+      desk.open.clear();
     },
   };
 }
 
 async function create(desk: Desk, request: JobRequest, openSource: OpenSource): Promise<JobView> {
-  const { roster, clock, store, presence, log } = desk.deps;
+  const { roster, clock, store, log, forecastOf } = desk.deps;
   const references = parseReferences(request.images);
-  const known = roster.all();
-  const unmatched = unmatchedGlobs(known, request.hosts ?? []);
-  const hosts = selectHosts(known, request.hosts);
-  if (hosts.length === 0 || unmatched.length > 0) throw new TrackerError('NO_HOSTS', unmatched.join(', '));
+  const terms = termsOf(request, clock.now());
+  const hosts = hostsOf(roster.all(), request);
   const platforms = hosts.map(({ platform }) => platform);
   const sources = { openSource, knownDocument: store.document };
-  const resolutions = await Promise.all(references.map((reference) => resolveImage(sources, reference, platforms)));
-  const id = randomBytes(8).toString('hex');
-  const job = newJob({ id, class: request.class ?? 'prewarm', createdAtMs: clock.now(), hosts, resolutions });
+  const resolved = await Promise.all(references.map((reference) => resolveImage(sources, reference, platforms)));
+  const job = newJob({
+    ...{ id: randomBytes(8).toString('hex'), class: request.class ?? 'prewarm', createdAtMs: clock.now() },
+    ...{ selectors: request.hosts, terms, hosts },
+    images: resolved.map(({ image }) => image),
+    originBytes: resolved.reduce((sum, { originBytes }) => sum + originBytes, 0),
+  });
+  job.forecast = forecastOf?.(job, hosts);
   store.insert(job);
-  const open = openJob(desk, job);
-  log.info({ jobId: id, images: job.images.map(({ reference }) => reference), hosts: hosts.length }, 'job created');
-  for (const host of job.hosts.values()) {
-    const session = presence.get(host.peerId);
-    if (session) handOver(open, host, session);
-  }
+  const open = addOpen(desk, job);
+  log.info({ jobId: job.id, images: job.images.map(({ reference }) => reference), hosts: hosts.length }, 'job created');
+  handOverAll(desk, open);
+  onAlarm(desk);
   return viewOf(desk, job);
 }
 
-function openJob(desk: Desk, job: Job): OpenJob {
-  const layers = job.images.flatMap(({ variants }) => variants).flatMap((variant) => variant.layers);
-  const open: OpenJob = {
-    job,
-    blobs: new Set(layers.map(({ digest }) => digest)),
-    listeners: new Set(),
-    throttle: createThrottle(desk.deps.clock, NOTIFY_INTERVAL_MS, () => {
-      desk.saver.state(job);
-      notify(desk, open);
-    }),
-  };
-  desk.running.set(job.id, open);
+function addOpen(desk: Desk, job: Job): OpenJob {
+  const open = openJob(job, desk.deps.clock, () => {
+    const step = advanceWaves(job);
+    if (step === 'go on') handOverAll(desk, open);
+    if (step === 'stop') tellHosts(desk, job, 'paused');
+    desk.saver.state(job);
+    notify(open, factsOf(desk));
+  });
+  desk.open.set(job.id, open);
   return open;
 }
 
-function handOver({ job, throttle }: OpenJob, host: JobHost, session: AgentSession): void {
-  if (!isEnded(host)) session.send(jobMessage(job, host));
-  throttle.call();
+function handOverAll(desk: Desk, open: OpenJob): void {
+  for (const host of open.job.hosts.values()) {
+    const session = desk.deps.presence.get(host.peerId);
+    if (session) handOver(open, host, session);
+  }
+  open.throttle.call();
+}
+
+/** Begins what is due, ends standing orders whose time is over, and sets the next alarm. */
+function onAlarm(desk: Desk): void {
+  const now = desk.deps.clock.now();
+  const due = (text: string | undefined) => text !== undefined && Date.parse(text) <= now;
+  for (const open of [...desk.open.values()]) {
+    const { job } = open;
+    if (!job.begun && due(job.terms.at)) {
+      job.begun = true;
+      desk.deps.log.info({ jobId: job.id }, 'job begins');
+      desk.saver.state(job);
+      handOverAll(desk, open);
+    }
+    if (job.terms.standing && due(job.terms.keepUntil)) end(desk, open, outcomeOf(job) ?? 'failed');
+  }
+  const next = [...desk.open.values()].flatMap(({ job: { begun, terms } }) => [
+    ...(begun || terms.at === undefined ? [] : [Date.parse(terms.at)]),
+    ...(terms.standing && terms.keepUntil !== undefined ? [Date.parse(terms.keepUntil)] : []),
+  ]);
+  desk.alarm.set(next.length === 0 ? undefined : Math.min(...next));
+}
+
+function opened(desk: Desk, session: AgentSession): void {
+  for (const open of desk.open.values()) {
+    const host = open.job.hosts.get(session.peerId);
+    if (host) {
+      handOver(open, host, session);
+      hostChanged(open, host);
+    } else if (open.job.terms.standing) void adopt(desk, open, session);
+  }
+}
+
+/** Takes a host into a standing order that means it. */
+async function adopt(desk: Desk, open: OpenJob, session: AgentSession): Promise<void> {
+  const { job } = open;
+  const { store, openSource, log, presence } = desk.deps;
+  const candidate = { ...session, online: true, lastSeenAtMs: 0 };
+  const isMeant = job.selectors
+    ? job.selectors.map(parseSelector).some((selector) => matchesSelector(selector, candidate))
+    : session.role === 'agent';
+  if (!isMeant) return;
+  try {
+    const sources = { openSource, knownDocument: store.document };
+    for (const image of job.images) await choosePlatforms(sources, image, [session.platform]);
+    if (job.ended || job.hosts.has(session.peerId)) return;
+    const host = hostOf(session, job);
+    store.addHost(job, host);
+    job.hosts.set(host.peerId, host);
+    open.messages.clear();
+    log.info({ jobId: job.id, peerId: host.peerId, foreign: host.name }, 'a new host joins a standing order');
+    if (presence.get(host.peerId) === session) handOver(open, host, session);
+    hostChanged(open, host);
+  } catch (error) {
+    log.warn({ jobId: job.id, peerId: session.peerId, err: error }, 'a new host is taken in when it connects again');
+  }
 }
 
 function report(desk: Desk, session: AgentSession, message: AgentMessageOf<'report'>): void {
-  const open = desk.running.get(message.jobId);
+  const open = desk.open.get(message.jobId);
   const host = open?.job.hosts.get(session.peerId);
   if (!open || !host) {
     // The job ended while the host was away, or the host was forgotten.
-    const state = (inMemory(desk, message.jobId) ?? desk.deps.store.get(message.jobId))?.state ?? 'cancelled';
-    const reason = state === 'done' || state === 'failed' ? 'done' : 'cancelled';
-    session.send({ type: 'jobClosed', jobId: message.jobId, reason });
+    const ended = (inMemory(desk, message.jobId) ?? desk.deps.store.get(message.jobId))?.ended ?? 'cancelled';
+    session.send({ type: 'jobClosed', jobId: message.jobId, reason: ended === 'cancelled' ? 'cancelled' : 'done' });
     return;
   }
-  if (applyReports(open.job, host, message.images)) desk.saver.host(open.job, host);
-  changed(desk, open);
+  const moved = applyReports(open.job, host, message.images);
+  if (moved) hostMoved(desk, open, host);
+  hostChanged(open, host);
+  if (moved && isEnded(host)) changed(desk, open);
+}
+
+/** What must survive a crash: the host's state, and which images it has. */
+function hostMoved(desk: Desk, { job }: OpenJob, host: JobHost): void {
+  desk.saver.host(job, host);
+  const { hostImages, clock } = desk.deps;
+  const images = readyImagesOf(job, host, clock.now());
+  if (images.length > 0) desk.saver.attempt(job, () => images.forEach(hostImages.save));
 }
 
 function cancel(desk: Desk, id: string): JobView {
-  const open = desk.running.get(id);
-  if (!open) throw new TrackerError('JOB_ENDED', find(desk, id).state);
+  const open = findOpen(desk, id);
   // Whoever cancels must know whether it lasts: on a full disk this throws and the job goes on.
-  desk.deps.store.saveState({ ...open.job, state: 'cancelled', finishedAtMs: desk.deps.clock.now() });
-  open.job.state = 'cancelled';
-  end(desk, open);
+  desk.deps.store.saveState({ ...open.job, ended: 'cancelled', finishedAtMs: desk.deps.clock.now() });
+  end(desk, open, 'cancelled');
   return viewOf(desk, open.job);
+}
+
+function pause(desk: Desk, id: string): JobView {
+  const open = findOpen(desk, id);
+  const paused = 'paused by an operator: "resume" goes on';
+  desk.deps.store.saveState({ ...open.job, paused });
+  open.job.paused = paused;
+  tellHosts(desk, open.job, 'paused');
+  open.throttle.call();
+  return viewOf(desk, open.job);
+}
+
+function resume(desk: Desk, id: string): JobView {
+  const open = findOpen(desk, id);
+  desk.deps.store.saveState({ ...open.job, paused: undefined });
+  open.job.paused = undefined;
+  handOverAll(desk, open);
+  return viewOf(desk, open.job);
+}
+
+function retry(desk: Desk, id: string): JobView {
+  const job = find(desk, id);
+  const again = job.ended === 'cancelled' ? [] : [...job.hosts.values()].filter((host) => retryHost(job, host));
+  if (again.length === 0) throw new TrackerError('NOTHING_FAILED', job.ended);
+  Object.assign(job, { ended: undefined, finishedAtMs: undefined });
+  const open = desk.open.get(id) ?? addOpen(desk, job);
+  for (const host of again) desk.saver.host(job, host);
+  handOverAll(desk, open);
+  onAlarm(desk);
+  return viewOf(desk, job);
 }
 
 function forgetHost(desk: Desk, open: OpenJob, host: JobHost): void {
@@ -166,96 +293,50 @@ function forgetHost(desk: Desk, open: OpenJob, host: JobHost): void {
   desk.deps.store.removeHost(open.job.id, host.peerId);
   open.job.hosts.delete(host.peerId);
   // Without hosts it has done nothing.
-  if (open.job.hosts.size === 0) open.job.state = 'cancelled';
-  changed(desk, open);
+  if (open.job.hosts.size === 0 && !open.job.terms.standing) end(desk, open, 'cancelled');
+  else changed(desk, open);
 }
 
 function changed(desk: Desk, open: OpenJob): void {
-  open.job.state = stateOfJob(open.job);
-  if (open.job.state === 'running') open.throttle.call();
-  else end(desk, open);
+  const outcome = open.job.terms.standing ? undefined : outcomeOf(open.job);
+  if (outcome === undefined) open.throttle.call();
+  else end(desk, open, outcome);
 }
 
-function end(desk: Desk, open: OpenJob): void {
+function end(desk: Desk, open: OpenJob, ended: NonNullable<Job['ended']>): void {
   const { job } = open;
-  const { presence, clock, log } = desk.deps;
-  job.finishedAtMs = clock.now();
+  Object.assign(job, { ended, finishedAtMs: desk.deps.clock.now() });
   open.throttle.stop();
-  desk.running.delete(job.id);
+  desk.open.delete(job.id);
   desk.saver.state(job);
-  log.info({ jobId: job.id, state: job.state, originBytes: job.originBytes }, 'job ended');
-  const reason = job.state === 'cancelled' ? 'cancelled' : 'done';
-  for (const peerId of job.hosts.keys()) presence.get(peerId)?.send({ type: 'jobClosed', jobId: job.id, reason });
-  notify(desk, open);
+  desk.deps.log.info({ jobId: job.id, state: ended, originBytes: job.originBytes }, 'job ended');
+  desk.saver.summary(job, briefOf(desk, job));
+  tellHosts(desk, job, ended === 'cancelled' ? 'cancelled' : 'done');
+  notify(open, factsOf(desk));
 }
 
-function watch(desk: Desk, id: string, listener: JobListener): () => void {
-  listener(viewOf(desk, find(desk, id)));
-  const listeners = desk.running.get(id)?.listeners;
-  listeners?.add(listener);
-  return () => void listeners?.delete(listener);
+function tellHosts({ deps }: Desk, { id, hosts }: Job, reason: 'done' | 'cancelled' | 'paused'): void {
+  const message = Buffer.from(JSON.stringify({ type: 'jobClosed', jobId: id, reason }));
+  for (const peerId of hosts.keys()) deps.presence.get(peerId)?.sendText(message);
 }
 
-function notify(desk: Desk, { job, listeners }: OpenJob): void {
-  if (listeners.size === 0) return;
-  const view = viewOf(desk, job);
-  for (const listener of [...listeners]) listener(view);
+function watch(desk: Desk, id: string, watcher: JobWatcher): () => void {
+  watcher.changed(viewOf(desk, find(desk, id)));
+  const watchers = desk.open.get(id)?.watchers;
+  watchers?.set(watcher, new Set());
+  return () => void watchers?.delete(watcher);
 }
 
-function forSwarms(desk: Desk): JobsForSwarms {
-  const naming = (digest: string) => [...desk.running.values()].filter(({ blobs }) => blobs.has(digest));
-  return {
-    rightOf: (jobId, peerId, digest) => {
-      const job = desk.running.get(jobId)?.job;
-      const host = job?.hosts.get(peerId);
-      return job && host && rightOf(job, host, digest);
-    },
-    mayRead: (peerId, digest) =>
-      naming(digest).some(({ job }) => {
-        const host = job.hosts.get(peerId);
-        return host !== undefined && rightOf(job, host, digest) !== undefined;
-      }),
-    addOrigin: (jobId, bytes) => {
-      const open = desk.running.get(jobId);
-      if (!open) return;
-      open.job.originBytes += bytes;
-      open.throttle.call();
-    },
-    blobFailed: (digest, error, peerIds) => {
-      desk.deps.log.warn({ digest, code: error.code, foreign: error.text }, 'blob given up');
-      for (const open of naming(digest)) {
-        for (const host of open.job.hosts.values()) {
-          if (peerIds && !peerIds.includes(host.peerId)) continue;
-          if (failBlob(open.job, host, { digest, error })) desk.saver.host(open.job, host);
-        }
-        changed(desk, open);
-      }
-    },
-    blobChanged: (digest) => {
-      for (const open of naming(digest)) open.throttle.call();
-    },
-  };
-}
-
-function rightOf(job: Job, host: JobHost, digest: string) {
-  for (const { image, variant } of imagesOf(job, host)) {
-    const descriptor = variant.layers.find((layer) => layer.digest === digest);
-    const { registry, repository } = image;
-    if (descriptor) return { size: descriptor.size, class: job.class, source: { registry, repository, descriptor } };
-  }
-  return undefined;
-}
-
-function eachJobOf(desk: Desk, { peerId }: { peerId: string }, visit: (open: OpenJob, host: JobHost) => void): void {
-  for (const open of [...desk.running.values()]) {
+function eachJobOf(desk: Desk, peerId: string, visit: (open: OpenJob, host: JobHost) => void): void {
+  for (const open of [...desk.open.values()]) {
     const host = open.job.hosts.get(peerId);
     if (host) visit(open, host);
   }
 }
 
 /** Newer than what the store has: the job is open, or its end could not be saved yet. */
-function inMemory({ running, saver }: Desk, id: string): Job | undefined {
-  return running.get(id)?.job ?? saver.unsaved(id);
+function inMemory({ open, saver }: Desk, id: string): Job | undefined {
+  return open.get(id)?.job ?? saver.unsaved(id);
 }
 
 function find(desk: Desk, id: string): Job {
@@ -264,7 +345,24 @@ function find(desk: Desk, id: string): Job {
   return job;
 }
 
-function viewOf({ deps }: Desk, job: Job): JobView {
+function findOpen(desk: Desk, id: string): OpenJob {
+  const open = desk.open.get(id);
+  if (!open) throw new TrackerError('JOB_ENDED', find(desk, id).ended);
+  return open;
+}
+
+function viewOf(desk: Desk, job: Job): JobView {
+  const facts = factsOf(desk);
+  return { ...briefOf(desk, job), hosts: [...job.hosts.values()].map((host) => viewOfHost(job, host, facts)) };
+}
+
+function briefOf(desk: Desk, job: Job): JobSummary {
+  const open = desk.open.get(job.id);
+  const facts = factsOf(desk);
+  return open ? summaryOf(open, facts) : summaryOfJob(job, { ...facts, bytesPerSecond: 0 });
+}
+
+function factsOf({ deps }: Desk): Omit<ViewFacts, 'bytesPerSecond'> {
   const isOnline = (peerId: string) => deps.presence.get(peerId) !== undefined;
-  return viewOfJob(job, { isOnline, warningOf: deps.warningOf });
+  return { isOnline, warningOf: deps.warningOf, nowMs: deps.clock.now() };
 }

@@ -1,4 +1,4 @@
-import { OciError, parseReference } from '@shoal/oci';
+import { parseReference } from '@shoal/oci';
 import { describe, expect, it } from 'vitest';
 import { createMemorySource, digestOfBytes, imageIn, indexOf, type MemorySource } from '../memory-source.testkit.ts';
 import { parseReferences, platformKey, resolveImage } from './resolve-images.ts';
@@ -34,11 +34,10 @@ describe('an index', () => {
         { manifest: windows, platform: WINDOWS },
       ]),
     );
-    const { image, choices } = await resolve(source, AMD64, WINDOWS, { ...AMD64 });
+    const { image } = await resolve(source, AMD64, WINDOWS, { ...AMD64 });
     expect(image).toMatchObject({ reference: 'r.test/team/app:1', registry: 'r.test', repository: 'team/app' });
     expect(image.variants.map(({ manifest }) => manifest.digest)).toEqual([amd64.digest, windows.digest]);
-    expect(choices.get(platformKey(AMD64))).toBe(0);
-    expect(choices.get(platformKey(WINDOWS))).toBe(1);
+    expect(image.choices).toEqual({ [platformKey(AMD64)]: { variant: 0 }, [platformKey(WINDOWS)]: { variant: 1 } });
   });
 
   it('is followed into a nested index', async () => {
@@ -70,9 +69,27 @@ describe('an index', () => {
   it('without the platform is that choice, naming the platforms there are', async () => {
     const source = createMemorySource();
     source.tag('team/app:1', indexOf([{ manifest: imageIn(source, { platform: ARM64 }), platform: ARM64 }]));
-    const choice = (await resolve(source, AMD64)).choices.get(platformKey(AMD64));
-    expect(choice).toBeInstanceOf(OciError);
-    expect(String(choice)).toContain('linux/arm64');
+    const choice = (await resolve(source, AMD64)).image.choices[platformKey(AMD64)];
+    expect(choice).toMatchObject({ variant: null, error: { code: 'NO_PLATFORM' } });
+    expect(choice?.error?.text).toContain('linux/arm64');
+  });
+});
+
+describe('a Windows image', () => {
+  const on = (build: string) => ({ os: 'windows', architecture: 'amd64', osVersion: `10.0.${build}` });
+
+  it.each([
+    ['14393.5717', '14393.5717', undefined],
+    ['14393.5717', '14393.5850', 'INCOMPATIBLE'],
+    ['17763.3887', '17763.4000', undefined],
+    ['14393.5717', '17763.4000', undefined],
+  ])('of %s on a host of %s: %s', async (image, host, code) => {
+    const source = createMemorySource();
+    const manifest = imageIn(source, { platform: on(image) });
+    source.tag('team/app:1', indexOf([{ manifest, platform: on(image) }]));
+    const choice = (await resolve(source, on(host))).image.choices[platformKey(on(host))];
+    expect(choice).toMatchObject({ variant: 0 });
+    expect(choice?.error?.code).toBe(code);
   });
 });
 
@@ -80,9 +97,9 @@ describe('a single manifest', () => {
   it('must suit the host by its image config', async () => {
     const source = createMemorySource();
     source.tag('team/app:1', imageIn(source, { platform: ARM64 }));
-    const { choices } = await resolve(source, ARM64, AMD64);
-    expect(choices.get(platformKey(ARM64))).toBe(0);
-    expect(choices.get(platformKey(AMD64))).toMatchObject({ code: 'NO_PLATFORM' });
+    const { choices } = (await resolve(source, ARM64, AMD64)).image;
+    expect(choices[platformKey(ARM64)]).toEqual({ variant: 0 });
+    expect(choices[platformKey(AMD64)]).toMatchObject({ variant: null, error: { code: 'NO_PLATFORM' } });
   });
 
   it('is read once, its config too, and both count as bytes of the origin', async () => {

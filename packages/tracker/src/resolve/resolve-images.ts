@@ -9,10 +9,14 @@ import {
   imageLayers,
   OciError,
   type Platform,
+  parseDigest,
+  parseImageConfig,
   parseReference,
   type Reference,
+  runsRevision,
 } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
+import type { SessionError } from '../client/shapes.ts';
 import { chooseManifest } from './choose-manifest.ts';
 import { createImageReader, type ImageReader, type ReadManifest } from './image-reader.ts';
 
@@ -40,14 +44,17 @@ export interface ResolvedImage {
   reference: string;
   registry: string;
   repository: string;
+  /** Digest of the manifest or index that the reference named. */
+  root: string;
   variants: ImageVariant[];
+  /** By platform key. */
+  choices: Record<string, Choice>;
 }
 
-export interface Resolution {
-  image: ResolvedImage;
-  /** By platform key: index into `image.variants`, or why there is none for this platform. */
-  choices: Map<string, number | OciError>;
-  originBytes: number;
+/** What hosts of one platform get. With an error `variant` is what they would get by force; null: nothing. */
+export interface Choice {
+  variant: number | null;
+  error?: SessionError;
 }
 
 /** Hosts with one key run the same manifest of every image. */
@@ -61,36 +68,56 @@ export function parseReferences(texts: readonly string[]): Reference[] {
   return [...byText.values()];
 }
 
-/** Throws what the source throws; a platform without a manifest is a choice, not a failure. */
+/**
+ * Returns the image and what its origin sent. Throws what the source throws; a platform without a manifest is a choice,
+ * not a failure.
+ */
 export async function resolveImage(
   sources: DocumentSources,
   reference: Reference,
   platforms: readonly Platform[],
-): Promise<Resolution> {
-  const source = await sources.openSource(reference.registry);
-  const reader = createImageReader(source, reference, sources.knownDocument);
+): Promise<{ image: ResolvedImage; originBytes: number }> {
   const image: ResolvedImage = {
     reference: formatReference(reference),
     registry: reference.registry,
     repository: reference.repository,
-    variants: [],
+    ...{ root: '', variants: [], choices: {} },
   };
-  const choices: Resolution['choices'] = new Map();
-  for (const platform of platforms) {
-    const key = platformKey(platform);
-    if (!choices.has(key)) choices.set(key, await choose(reader, image.variants, platform));
-  }
-  return { image, choices, originBytes: reader.originBytes };
+  return { image, originBytes: await choosePlatforms(sources, image, platforms) };
 }
 
-async function choose(reader: ImageReader, variants: ImageVariant[], platform: Platform): Promise<number | OciError> {
+/**
+ * Adds to the image what hosts of more platforms get; of an image that was resolved before, by its digest. Returns what
+ * the origin sent.
+ */
+export async function choosePlatforms(
+  sources: DocumentSources,
+  image: ResolvedImage,
+  platforms: readonly Platform[],
+): Promise<number> {
+  const named = parseReference(image.reference);
+  const reference = image.root === '' ? named : { ...named, tag: undefined, digest: parseDigest(image.root) };
+  const source = await sources.openSource(image.registry);
+  const reader = createImageReader(source, reference, sources.knownDocument);
+  image.root = (await reader.root()).digest;
+  for (const platform of platforms) {
+    image.choices[platformKey(platform)] ??= await choose(reader, image.variants, platform);
+  }
+  return reader.originBytes;
+}
+
+async function choose(reader: ImageReader, variants: ImageVariant[], platform: Platform): Promise<Choice> {
   try {
     const manifest = await chooseManifest(reader, platform);
     const known = variants.findIndex((variant) => variant.manifest.digest === manifest.digest);
-    return known >= 0 ? known : variants.push(await variantOf(reader, manifest)) - 1;
+    const variant = known >= 0 ? known : variants.push(await variantOf(reader, manifest)) - 1;
+    const osVersion = parseImageConfig(variants[variant]?.config.bytes ?? Buffer.alloc(0)).osVersion;
+    if (runsRevision(osVersion, platform.osVersion)) return { variant };
+    const text = `the image is for Windows ${osVersion}, the host is ${platform.osVersion}: on this build the revision must be the same`;
+    return { variant, error: { code: 'INCOMPATIBLE', text, retryable: false } };
   } catch (error) {
-    if (error instanceof OciError && error.code === 'NO_PLATFORM') return error;
-    throw error;
+    if (!(error instanceof OciError && error.code === 'NO_PLATFORM')) throw error;
+    return { variant: null, error: { code: error.code, text: error.message, retryable: false } };
   }
 }
 

@@ -88,12 +88,12 @@ export function acceptSession(socket: WebSocket, admission: Admission, { handler
 type Line = Pick<AgentSession, 'send' | 'sendText' | 'refuse'>;
 
 function lineOf(socket: WebSocket, end: () => void, hasEnded: () => boolean): Line {
-  const sendText = (text: string) => {
+  const sendText = (text: string | Buffer) => {
     if (hasEnded() || socket.readyState !== WebSocket.OPEN) return;
     if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
       socket.terminate();
       end();
-    } else socket.send(text);
+    } else socket.send(text, { binary: false });
   };
   const send = (message: TrackerMessage) => sendText(JSON.stringify(message));
   const refuse = (error: SessionError) => {

@@ -21,8 +21,8 @@ export interface AgentSession {
   traffic: Traffic;
   tokenId: string;
   send(message: TrackerMessage): void;
-  /** A message that was made once for many. */
-  sendText(text: string): void;
+  /** A message that was made once for many; as bytes all of them share its memory. */
+  sendText(text: string | Buffer): void;
   /** Says why, then closes. */
   refuse(error: SessionError): void;
 }

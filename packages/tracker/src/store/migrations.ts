@@ -110,6 +110,31 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX offline_parts_by_peer ON offline_parts (peer_id);
   `,
+  // Orders with terms: when, by when, in waves. `summary` is an ended job's as lists show it, so that they read no hosts.
+  `
+  ALTER TABLE jobs ADD COLUMN paused TEXT;
+  ALTER TABLE jobs ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE jobs ADD COLUMN waves INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE jobs ADD COLUMN selectors TEXT;
+  ALTER TABLE jobs ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE jobs ADD COLUMN forecast TEXT;
+  ALTER TABLE jobs ADD COLUMN summary TEXT;
+  ALTER TABLE job_images ADD COLUMN root TEXT NOT NULL DEFAULT '';
+  ALTER TABLE job_images ADD COLUMN choices TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE job_hosts ADD COLUMN wave INTEGER NOT NULL DEFAULT 0;
+
+  CREATE TABLE host_images (
+    peer_id TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    os_version TEXT,
+    ready_at INTEGER NOT NULL,
+    PRIMARY KEY (peer_id, reference)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX host_images_by_reference ON host_images (reference);
+  CREATE INDEX host_images_by_repository ON host_images (repository);
+  `,
   // What Harbor ordered as a preheat: the integer it polls for, and what became of it. Numbers are never used twice.
   // And the newest push of each tag a rule is for, with the order it led to.
   `

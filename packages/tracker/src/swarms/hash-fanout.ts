@@ -1,6 +1,6 @@
 /**
- * Sends new piece hashes to the members of a swarm, batched: at once, then at most ten times a second,
- * the last ones at once again: a small blob has no more, and would wait for nothing.
+ * Sends new piece hashes to the members of a swarm, batched: at once, then at most ten times a second, to many members
+ * less often, the last ones at once again: a small blob has no more, and would wait for nothing.
  * Each member gets what it has not been sent yet, in order and without gaps.
  */
 import type { TrackerMessageOf } from '../client/session-messages.ts';
@@ -10,6 +10,9 @@ import { createThrottle, type Throttle } from '../throttle.ts';
 import { knownHashes, type Swarm } from './swarm.ts';
 
 export const FANOUT_INTERVAL_MS = 100;
+const MAX_INTERVAL_MS = 1000;
+/** The tracker's share of one core for it stays the same from here on. */
+const SENDS_A_SECOND = 10_000;
 
 export interface HashFanout {
   changed(swarm: Swarm): void;
@@ -24,7 +27,11 @@ export function createHashFanout(presence: Presence, clock: Clock): HashFanout {
       if (swarm.known === swarm.pieceCount) return sendNew(swarm, presence);
       let throttle = throttles.get(swarm.id);
       if (!throttle) {
-        throttle = createThrottle(clock, FANOUT_INTERVAL_MS, () => sendNew(swarm, presence));
+        throttle = createThrottle(
+          clock,
+          () => intervalOf(swarm),
+          () => sendNew(swarm, presence),
+        );
         throttles.set(swarm.id, throttle);
       }
       throttle.call();
@@ -36,16 +43,21 @@ export function createHashFanout(presence: Presence, clock: Clock): HashFanout {
   };
 }
 
+function intervalOf({ members }: Swarm): number {
+  return Math.min(MAX_INTERVAL_MS, Math.max(FANOUT_INTERVAL_MS, (members.size * 1000) / SENDS_A_SECOND));
+}
+
 function sendNew(swarm: Swarm, presence: Presence): void {
   // Most members stand at the same place: their message is made once.
-  const texts = new Map<number, string>();
+  const texts = new Map<number, Buffer>();
   for (const member of swarm.members.values()) {
     const first = member.hashesSent;
     if (first >= swarm.known || (member.role === 'seeder' && !swarm.seeding.shared)) continue; // it knows its own
     let text = texts.get(first);
     if (text === undefined) {
       const hashes = knownHashes(swarm, first).toString('base64');
-      text = JSON.stringify({ type: 'hashes', swarm: swarm.id, first, hashes } satisfies TrackerMessageOf<'hashes'>);
+      const message = { type: 'hashes', swarm: swarm.id, first, hashes } satisfies TrackerMessageOf<'hashes'>;
+      text = Buffer.from(JSON.stringify(message));
       texts.set(first, text);
     }
     presence.get(member.peerId)?.sendText(text);

@@ -127,15 +127,18 @@ export function downloads({ members, seeding }: Swarm, peerId: string): boolean 
 
 /** Somebody waits, or will, and no member could serve every piece to somebody who can verify it. */
 export function needsSeeder(swarm: Swarm): boolean {
-  const wanted =
-    swarm.isWantedAhead || [...swarm.members.values()].some(({ role, complete }) => role === 'leecher' && !complete);
-  return wanted && !isServed(swarm);
+  if (isServed(swarm)) return false;
+  if (swarm.isWantedAhead) return true;
+  for (const { role, complete } of swarm.members.values()) if (role === 'leecher' && !complete) return true;
+  return false;
 }
 
 /** A seeder reads it, or a member holds all of it and everybody can verify that. */
 export function isServed(swarm: Swarm): boolean {
   if (swarm.seeding.peerId !== undefined) return true;
-  return allHashesKnown(swarm) && [...swarm.members.values()].some(({ complete }) => complete);
+  if (!allHashesKnown(swarm)) return false;
+  for (const { complete } of swarm.members.values()) if (complete) return true;
+  return false;
 }
 
 /** Takes over the bytes a seeder read so far; returns how many of them are new. */

@@ -309,7 +309,7 @@ describe('tickets', () => {
       return verdict.claims.role;
     };
     expect(await roleAfter(27)).toBe('leecher');
-    await kit.client.cancelJob(jobId);
+    await kit.client.actOnJob(jobId, 'cancel');
     expect(await roleAfter(27)).toBe('holder');
   });
 });
