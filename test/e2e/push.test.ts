@@ -8,8 +8,9 @@ import { selfSignedCertificate } from '../../packages/registry/src/certificate.t
 import { tempDir } from '../support/cleanup.ts';
 import { type Dockerd, startDockerd } from '../support/dockerd.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
+import { freePort } from '../support/port.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
-import { freePort, type ShoalSite, startSite, waitForJob } from '../support/shoal.ts';
+import { type ShoalSite, startSite, waitForJob } from '../support/shoal.ts';
 import { requireTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -29,7 +30,7 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
     const port = await freePort();
     const url = `https://127.0.0.1:${port}/hooks/registry`;
     [registry, image, ...engines] = await Promise.all([
-      startRegistry(undefined, { url, authorization: SECRET, caFile }),
+      startRegistry({ notified: { url, authorization: SECRET, caFile } }),
       makeImage({ baseBytes: 8 * MIB, middleBytes: MIB }),
       ...[startDockerd(), startDockerd(), startDockerd()],
     ]);

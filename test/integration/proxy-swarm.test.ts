@@ -1,19 +1,11 @@
 /** Hosts pull through their proxies: a real registry is read once, whatever fails on the way the pull ends well. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { type Agent, startAgent } from '../../packages/agent/src/agent.ts';
-import { silent } from '../../packages/agent/src/swarm/host.testkit.ts';
-import { createRegistrySource, createUpstream } from '../../packages/registry/src/index.ts';
-import { createTracker, type Tracker } from '../../packages/tracker/src/index.ts';
-import { cleanUpAfter, tempDir } from '../support/cleanup.ts';
-import { makeImage, type TestImage } from '../support/image.ts';
-import { run } from '../support/process.ts';
-import { type AccessLine, pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
+import type { Agent } from '../../packages/agent/src/agent.ts';
+import { type Fleet, pull, pullingFleet } from '../support/pulling-fleet.ts';
+import { type AccessLine, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requireTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait.ts';
 
-const HARBOR = 'harbor.example.com';
 const MiB = 1024 * 1024;
 
 requireTools(['docker-registry', 'skopeo', 'static-busybox'])(
@@ -26,7 +18,7 @@ requireTools(['docker-registry', 'skopeo', 'static-busybox'])(
     }, 60_000);
 
     it('read the registry once, all of them, without a job', async () => {
-      const { image, hosts } = await fleet(4);
+      const { image, hosts } = await pullingFleet(registry, 4);
       const from = registry.accessLog().length;
       const digests = await Promise.all(hosts.map((host) => pull(host)));
       expect(new Set(digests)).toEqual(new Set([image.manifest.digest]));
@@ -37,7 +29,7 @@ requireTools(['docker-registry', 'skopeo', 'static-busybox'])(
     });
 
     it('are served by those who have it, without any seeder', async () => {
-      const { hosts, seeder } = await fleet(2);
+      const { hosts, seeder } = await pullingFleet(registry, 2);
       const [first, second] = hosts as [Agent, Agent];
       await pull(first);
       await seeder.stop();
@@ -51,7 +43,7 @@ requireTools(['docker-registry', 'skopeo', 'static-busybox'])(
       ['the seeder', async ({ seeder }: Fleet) => seeder.stop()],
       ['everybody', async ({ tracker, seeder }: Fleet) => void (await Promise.all([tracker.stop(), seeder.stop()]))],
     ])('end well when they lose %s half way', async (_title, lose) => {
-      const all = await fleet(2, { bytesPerSecond: 12 * MiB });
+      const all = await pullingFleet(registry, 2, { bytesPerSecond: 12 * MiB });
       const pulls = Promise.all(all.hosts.map((host) => pull(host)));
       await waitFor('a pull to be under way', async () =>
         all.hosts.some((host) =>
@@ -61,61 +53,9 @@ requireTools(['docker-registry', 'skopeo', 'static-busybox'])(
       await lose(all);
       expect(new Set(await pulls)).toEqual(new Set([all.image.manifest.digest]));
     });
-
-    interface Fleet {
-      image: TestImage;
-      tracker: Tracker;
-      seeder: Agent;
-      hosts: Agent[];
-    }
-
-    async function fleet(count: number, { bytesPerSecond = Number.POSITIVE_INFINITY } = {}): Promise<Fleet> {
-      const image = await makeImage({ baseBytes: 20 * MiB, middleBytes: 4 * MiB });
-      await pushImage(image.layout, `${registry.host}/team/app:1`);
-      const place = { host: HARBOR, url: registry.url };
-      const tracker = await createTracker({
-        ...{
-          dataDir: await tempDir('tracker'),
-          host: '127.0.0.1',
-          port: 0,
-          insecure: true,
-          logger: silent,
-          version: '1.2.3',
-        },
-        openSource: async () => createRegistrySource(place),
-        openUpstream: (host) => (host === HARBOR ? createUpstream(place) : undefined),
-      });
-      cleanUpAfter(() => tracker.stop());
-      const agent = async (name: string, role: 'agent' | 'seeder'): Promise<Agent> => {
-        const started = await startAgent({
-          ...{ dataDir: await tempDir(name), name, version: '1.2.3', labels: {}, logger: silent },
-          tracker: { url: tracker.url, token: tracker.createToken(role, name) },
-          ...{ peer: { host: '127.0.0.1', port: 0 }, control: undefined, exit: { kind: 'cache' } },
-          limits: { uploadBytesPerSecond: bytesPerSecond, downloadBytesPerSecond: bytesPerSecond },
-          ...(role === 'agent'
-            ? { proxy: { host: '127.0.0.1', port: 0, registries: [place] } }
-            : { openSource: async () => createRegistrySource(place) }),
-        });
-        cleanUpAfter(() => started.stop());
-        await waitFor(`${name} to be connected`, async () => started.status().tracker.state === 'connected');
-        return started;
-      };
-      const seeder = await agent('seeder', 'seeder');
-      const hosts = await Promise.all(Array.from({ length: count }, (_, at) => agent(`host-${at}`, 'agent')));
-      return { image, tracker, seeder, hosts };
-    }
   },
   180_000,
 );
-
-/** The digest of the manifest that skopeo got, with every blob checked by it. */
-async function pull(host: Agent): Promise<string> {
-  const folder = join(await tempDir('skopeo'), 'dir');
-  const from = `docker://127.0.0.1:${host.proxyPort}/${HARBOR}/team/app:1`;
-  await run('skopeo', ['--insecure-policy', 'copy', '--src-tls-verify=false', from, `dir:${folder}`]);
-  expect((await readdir(folder)).length).toBeGreaterThan(3);
-  return (await run('skopeo', ['manifest-digest', join(folder, 'manifest.json')])).trim();
-}
 
 function blobGets(lines: readonly AccessLine[]): AccessLine[] {
   return lines.filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'));

@@ -3,7 +3,6 @@
  * host. Real docker-registry behind TLS, real dockerd.
  */
 import { readFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { NOWHERE } from '../../packages/agent/src/agent.testkit.ts';
@@ -13,6 +12,7 @@ import { selfSignedCertificate } from '../../packages/registry/src/certificate.t
 import { cleanUpAfter, tempDir } from '../support/cleanup.ts';
 import { startDockerd } from '../support/dockerd.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
+import { freePort } from '../support/port.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requireTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait.ts';
@@ -30,7 +30,7 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
 
     beforeAll(async () => {
       [registry, image] = await Promise.all([
-        startRegistry({ key, cert }),
+        startRegistry({ tls: { key, cert } }),
         makeImage({ baseBytes: SMALL, middleBytes: SMALL }),
       ]);
       await pushImage(image.layout, `${registry.host}/team/app:1`);
@@ -114,11 +114,3 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
   },
   180_000,
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}

@@ -3,20 +3,17 @@
  * layouts as files.
  */
 
-import { sign } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { type Descriptor, digestOf, formatReference, parseManifest, parseReference } from '@shoal/oci';
 import { createRegistrySource, type ImageSource, openArchiveSource, openLayoutSource } from '@shoal/registry';
 import { beforeAll, expect, it } from 'vitest';
-import { selfSignedCertificate } from '../../packages/registry/src/certificate.testkit.ts';
 import { cleanUpAfter, tempDir } from '../support/cleanup.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
-import { run, startService } from '../support/process.ts';
+import { run } from '../support/process.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
-import { findProgram, requireTools } from '../support/tools.ts';
+import { htpasswdAuth, ROBOT, ROBOT_BASIC, startTokenService } from '../support/token-service.ts';
+import { requireTools } from '../support/tools.ts';
 
 const SMALL = 300 * 1024;
 const blob = Buffer.alloc(3 * 1024 * 1024, 'shoal');
@@ -126,19 +123,11 @@ requireTools(['docker-registry', 'skopeo'])('a real registry', () => {
 });
 
 requireTools(['docker-registry'])('a real registry behind a login', () => {
-  // The registry takes bcrypt only; this is the published test vector for the password "U*U".
-  const HTPASSWD = 'robot:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n';
-  const login = { username: 'robot', password: 'U*U' };
-  const basic = `Basic ${Buffer.from('robot:U*U').toString('base64')}`;
-
   it('of the Basic kind lets the right password in and the wrong one not', async () => {
-    const folder = await tempDir('htpasswd');
-    await writeFile(join(folder, 'htpasswd'), HTPASSWD);
-    const url = await startWithAuth({ htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } });
-    await putBlob(url, blob, { authorization: basic });
-    const host = new URL(url).host;
-    expect((await readAll(registrySource({ host, ...login }), descriptor)).equals(blob)).toBe(true);
-    const wrong = registrySource({ host, ...login, password: 'wrong-password' });
+    const { host, url } = await startRegistry({ auth: await htpasswdAuth() });
+    await putBlob(url, blob, { authorization: ROBOT_BASIC });
+    expect((await readAll(registrySource({ host, ...ROBOT }), descriptor)).equals(blob)).toBe(true);
+    const wrong = registrySource({ host, ...ROBOT, password: 'wrong-password' });
     await expect(readAll(wrong, descriptor)).rejects.toMatchObject({
       code: 'UNAUTHORIZED',
       message: expect.not.stringContaining('wrong-password'),
@@ -147,21 +136,15 @@ requireTools(['docker-registry'])('a real registry behind a login', () => {
   });
 
   it('of the Bearer kind takes the token its service signed for this repository', async () => {
-    const tokens = await startTokenService(basic);
-    const folder = await tempDir('token');
-    await writeFile(join(folder, 'ca.pem'), tokens.cert);
-    const bundle = join(folder, 'ca.pem');
-    const url = await startWithAuth({
-      token: { realm: tokens.realm, service: 'test-registry', issuer: 'test-issuer', rootcertbundle: bundle },
-    });
-    await putBlob(url, blob, { authorization: `Bearer ${tokens.sign('team/a', ['pull', 'push'])}` });
-    const host = new URL(url).host;
-    const source = registrySource({ host, ...login });
+    const tokens = await startTokenService();
+    const { host, url } = await startRegistry({ auth: tokens.auth });
+    await putBlob(url, blob, { authorization: `Bearer ${tokens.sign('repository:team/a:pull,push')}` });
+    const source = registrySource({ host, ...ROBOT });
     for (const offset of [0, blob.length - 5]) {
       expect((await readAll(source, descriptor, offset)).equals(blob.subarray(offset))).toBe(true);
     }
     expect(tokens.asked()).toEqual(['/token?service=test-registry&scope=repository%3Ateam%2Fa%3Apull']);
-    const wrong = registrySource({ host, ...login, password: 'wrong-password' });
+    const wrong = registrySource({ host, ...ROBOT, password: 'wrong-password' });
     await expect(readAll(wrong, descriptor)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   });
 });
@@ -213,47 +196,6 @@ requireTools(['skopeo'])('what skopeo writes', () => {
     await expect(openArchiveSource(file)).rejects.toMatchObject({ code: 'BAD_ARCHIVE' });
   });
 });
-
-/** docker-registry on a free loopback port, with this `auth` section; its url. */
-async function startWithAuth(auth: object): Promise<string> {
-  const folder = await tempDir('auth');
-  const storage = { filesystem: { rootdirectory: join(folder, 'storage') } };
-  const config = { version: '0.1', storage, auth, http: { addr: '127.0.0.1:0', secret: 'test' } };
-  await writeFile(join(folder, 'config.yml'), JSON.stringify(config)); // JSON is YAML
-  const program = findProgram('docker-registry') ?? 'docker-registry';
-  const service = startService(program, ['serve', join(folder, 'config.yml')]);
-  const [, port] = await service.line(/listening on 127\.0\.0\.1:(\d+)/);
-  return `http://127.0.0.1:${port}`;
-}
-
-/** A token service as Harbor's: `access_token` stays empty. Hands out tokens to this login only. */
-async function startTokenService(authorization: string) {
-  const { key, cert } = selfSignedCertificate();
-  const x5c = [cert.replace(/-----[A-Z ]+-----|\n/g, '')];
-  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const signToken = (repository: string, actions: string[]) => {
-    const nowSeconds = Math.floor(Date.now() / 1000);
-    const times = { iat: nowSeconds, nbf: nowSeconds - 60, exp: nowSeconds + 600 };
-    const access = [{ type: 'repository', name: repository, actions }];
-    const claims = { iss: 'test-issuer', sub: 'robot', aud: 'test-registry', jti: '1', ...times, access };
-    const text = `${encode({ typ: 'JWT', alg: 'ES256', x5c })}.${encode(claims)}`;
-    return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
-  };
-  const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
-    requests.push(request);
-    const scope = new URL(request.url ?? '', 'http://tokens').searchParams.get('scope') ?? '';
-    const [, repository = '', actions = ''] = scope.split(':');
-    const granted = request.headers.authorization === authorization;
-    response.writeHead(granted ? 200 : 401, { 'content-type': 'application/json' });
-    const token = { token: signToken(repository, actions.split(',')), access_token: '', expires_in: 600 };
-    response.end(JSON.stringify(granted ? token : { details: 'incorrect username or password' }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  cleanUpAfter(() => void server.close());
-  const realm = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
-  return { realm, cert, sign: signToken, asked: () => requests.map(({ url }) => url) };
-}
 
 /** Passes bytes on to the registry, and cuts every connection once this many came back. */
 async function startCuttingProxy(target: string, bytesUntilCut: number) {

@@ -1,14 +1,11 @@
 /** An agent that is killed while a real engine pulls through it, and what the engine makes of that. */
-import { readdir, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { startDockerd } from '../support/dockerd.ts';
 import { makeImage, type TestImage } from '../support/image.ts';
+import { freePort } from '../support/port.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
-import { type ShoalSite, startSite } from '../support/shoal.ts';
+import { layerIsComing, type ShoalSite, startSite } from '../support/shoal.ts';
 import { requireTools } from '../support/tools.ts';
-import { waitFor } from '../support/wait.ts';
 
 const MiB = 1024 * 1024;
 const HARBOR = 'harbor.example.com';
@@ -30,7 +27,7 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
     it('and comes back: the engine goes on where it was, and the registry is read once', async () => {
       const { agent, dockerd, name } = await pullingHost('back');
       const pulled = dockerd.docker('pull', '--quiet', name);
-      await underWay(agent.dataDir);
+      await layerIsComing(agent, 14 * MiB);
       await agent.service.kill();
       const again = await agent.start();
       await pulled;
@@ -50,7 +47,7 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
         () => 'pulled',
         (error: Error) => error.message,
       );
-      await underWay(agent.dataDir);
+      await layerIsComing(agent, 14 * MiB);
       await agent.service.kill();
       expect(await pulled).toMatch(/connection refused|EOF|reset/);
       const again = await agent.start();
@@ -66,26 +63,6 @@ requireTools(['root', 'docker-registry', 'skopeo', 'dockerd', 'docker', 'static-
       const [agent, dockerd] = await Promise.all([site.startAgent({ name, cap: '12 MB/s', proxy }), startDockerd()]);
       return { agent, dockerd, name: `127.0.0.1:${port}/${HARBOR}/team/app:1` };
     }
-
-    /** Some of the base layer has come. */
-    async function underWay(dataDir: string): Promise<void> {
-      const blobs = join(dataDir, 'data', 'blobs');
-      await waitFor('a third of the base layer', async () => {
-        for (const file of await readdir(blobs).catch(() => [])) {
-          const { blocks } = await stat(join(blobs, file));
-          if (file.endsWith('.blob') && blocks * 512 > 14 * MiB) return true;
-        }
-        return false;
-      });
-    }
   },
   240_000,
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

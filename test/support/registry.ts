@@ -37,14 +37,22 @@ export interface Notified {
   caFile: string;
 }
 
-export async function startRegistry(tls?: { key: string; cert: string }, notified?: Notified): Promise<TestRegistry> {
+export interface RegistrySettings {
+  tls?: { key: string; cert: string };
+  /** The section of that name in its config. */
+  auth?: object;
+  notified?: Notified;
+}
+
+export async function startRegistry({ tls, auth, notified }: RegistrySettings = {}): Promise<TestRegistry> {
   const folder = await tempDir('registry');
   const storage = join(folder, 'storage');
   const config = {
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: '127.0.0.1:0', ...(tls && { tls: await tlsFiles(folder, tls) }) },
+    http: { addr: '127.0.0.1:0', secret: 'test', ...(tls && { tls: await tlsFiles(folder, tls) }) },
+    ...(auth && { auth }),
     ...(notified && { notifications: { endpoints: [endpointOf(notified)] } }),
   };
   const configPath = join(folder, 'config.yml');
@@ -76,9 +84,10 @@ async function tlsFiles(folder: string, { key, cert }: { key: string; cert: stri
   return { certificate, key: keyFile };
 }
 
-/** Pushes an OCI layout folder under `reference` (`host/repository:tag`), byte for byte. */
-export async function pushImage(layout: string, reference: string): Promise<void> {
+/** Pushes an OCI layout folder under `reference` (`host/repository:tag`), byte for byte; `account`: `name:password`. */
+export async function pushImage(layout: string, reference: string, account?: string): Promise<void> {
   const flags = ['--insecure-policy', 'copy', '--dest-tls-verify=false', '--preserve-digests'];
+  if (account !== undefined) flags.push('--dest-creds', account);
   await run('skopeo', [...flags, `oci:${layout}`, `docker://${reference}`]);
 }
 

@@ -4,14 +4,14 @@
  */
 
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostView, JobView } from '@shoal/tracker/client';
 import { createTrackerClient, type TrackerClient } from '@shoal/tracker/client';
 import { selfSignedCertificate } from '../../packages/registry/src/certificate.testkit.ts';
 import { tempDir } from './cleanup.ts';
+import { freePort } from './port.ts';
 import { type Service, startService } from './process.ts';
 import { waitFor } from './wait.ts';
 
@@ -44,11 +44,15 @@ export interface AgentSettings {
   token?: string;
   /** Has a registry proxy on this port. */
   proxy?: { port: number; registries: { host: string; url: string }[] };
+  /** As in agent.yaml; it then has a control API, too. */
+  cache?: { budget?: string; keep?: string };
 }
 
 export interface ShoalAgent {
   service: Service;
   dataDir: string;
+  /** Runs `shoal …` on its host: a verb that asks its control API. */
+  local(...args: string[]): Promise<CommandResult>;
   /** The same agent again: same data folder, name and settings. */
   start(): Promise<ShoalAgent>;
 }
@@ -74,15 +78,6 @@ export function shoalCommand(args: string[], env: NodeJS.ProcessEnv = {}): Promi
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
     });
   });
-}
-
-/** A tracker that is started again must be found where it was. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A tracker with a seeder beside it. */
@@ -150,14 +145,15 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
 }
 
 async function startAgent(site: ShoalSite, settings: AgentSettings, door: object): Promise<ShoalAgent> {
-  const { name, engine, proxy, labels, cap = 'unlimited' } = settings;
+  const { name, engine, proxy, cache, labels, cap = 'unlimited' } = settings;
   const dataDir = await tempDir(name);
   const config = await writeConfig(dataDir, 'agent.yaml', {
     name,
     dataDir: join(dataDir, 'data'),
     ...door,
     peer: { host: '127.0.0.1', port: 0, advertiseHost: '127.0.0.1' },
-    control: false,
+    control: cache === undefined ? false : { port: 0 },
+    ...(cache && { cache }),
     ...(labels === undefined ? {} : { labels }),
     limits: { upload: cap, download: cap },
     ...(proxy === undefined ? {} : { proxy: { enabled: true, port: proxy.port }, registries: proxy.registries }),
@@ -166,7 +162,11 @@ async function startAgent(site: ShoalSite, settings: AgentSettings, door: object
   const start = async (): Promise<ShoalAgent> => {
     const service = startService(process.execPath, [COMMAND, 'agent', '--config', config]);
     if (settings.token === undefined) await isOnline(site, (host) => host.name === name);
-    return { service, dataDir, start };
+    const local = async (...args: string[]): Promise<CommandResult> => {
+      const [, port = ''] = await service.line(/control API on port (\d+)/);
+      return shoalCommand([...args, '--config', config, '--control-port', port]);
+    };
+    return { service, dataDir, local, start };
   };
   return start();
 }
@@ -183,6 +183,17 @@ async function writeConfig(folder: string, name: string, config: object): Promis
   const path = join(folder, name);
   await writeFile(path, JSON.stringify(config)); // JSON is YAML
   return path;
+}
+
+/** So many bytes of a layer are on the agent's disk. */
+export async function layerIsComing({ dataDir }: ShoalAgent, bytes: number): Promise<void> {
+  const blobs = join(dataDir, 'data', 'blobs');
+  await waitFor(`${bytes} bytes of a layer`, async () => {
+    const files = await readdir(blobs).catch(() => []);
+    const blobFiles = files.filter((file) => file.endsWith('.blob'));
+    const states = await Promise.all(blobFiles.map((file) => stat(join(blobs, file))));
+    return states.some(({ blocks }) => blocks * 512 > bytes);
+  });
 }
 
 /** The job as it is when `until` holds. */

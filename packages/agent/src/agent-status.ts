@@ -2,6 +2,7 @@
 
 import type { AgentRole, ImageReport, SessionError } from '@shoal/tracker/client';
 import type { LimitsInForce } from './bandwidth/traffic-control.ts';
+import type { CacheStatus } from './cache/cache.ts';
 import type { ProxySource } from './proxy/forward.ts';
 import type { PullStatus } from './proxy/pulls.ts';
 
@@ -40,6 +41,7 @@ export interface AgentStatus {
   };
   /** What holds now and why; null where nothing limits. */
   limits: LimitsInForce;
+  cache: CacheStatus;
   blobs: BlobStatus[];
   jobs: { jobId: string; images: ImageReport[] }[];
 }

@@ -4,18 +4,23 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { Digest } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
 import { connectSession, type Session } from '@shoal/tracker/client';
 import { importRawPublicKey } from '@shoal/wire';
 import type { Logger } from 'pino';
 import type { AgentStatus } from './agent-status.ts';
-import { createBandwidth } from './bandwidth/bandwidth.ts';
+import { type Bandwidth, createBandwidth } from './bandwidth/bandwidth.ts';
 import { openNicCounters } from './bandwidth/nic-counters.ts';
 import { createShareClient } from './bandwidth/share-client.ts';
 import { openTrafficControl } from './bandwidth/traffic-control.ts';
 import { createYielding } from './bandwidth/yielding.ts';
+import { type Cache, type CacheOptions, type CacheParts, openCache } from './cache/cache.ts';
+import { createCacheDesk } from './cache/cache-desk.ts';
+import { needsOf } from './cache/needs.ts';
 import { type Closers, createClosers } from './closers.ts';
 import { openControlApi } from './control/control-api.ts';
+import type { HeldImages } from './engine/index.ts';
 import { AgentError } from './errors.ts';
 import { type ExitOptions, openExit } from './host-facts.ts';
 import { loadIdentity } from './identity.ts';
@@ -53,6 +58,7 @@ export interface AgentOptions {
   /** `Infinity` for no cap. */
   limits: { uploadBytesPerSecond: number; downloadBytesPerSecond: number };
   exit: ExitOptions;
+  cache?: CacheOptions;
   /** `linkBytesPerSecond`: default is what the card says; `measure`: names of the cards that business traffic takes. */
   bandwidth?: { linkBytesPerSecond?: number; measure?: readonly string[] };
   /** Seeder role only: where a registry's blobs are read. */
@@ -73,6 +79,7 @@ export interface Agent {
 const WORKERS = 2;
 const REPORT_MS = 250;
 const HAVE_MS = 1000;
+const ROUND_MS = 60_000;
 
 /** Rejects with AgentError (STORE_BUSY, PORT_IN_USE …); then nothing is left open. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -89,8 +96,15 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const { dataDir, logger, limits, version } = options;
   const identity = await loadIdentity(dataDir);
   const workers = closers.add(startPieceWorkers(WORKERS), ({ stop }) => stop());
-  const store = closers.add(await openBlobStore(join(dataDir, 'blobs'), workers), ({ close }) => close());
-  const opened = closers.add(openExit(options.exit, logger), ({ close }) => close());
+  const makeRoom = (wantedBytes: number): Promise<void> => cache.makeRoom(wantedBytes);
+  const store = closers.add(await openBlobStore(join(dataDir, 'blobs'), workers, { makeRoom }), ({ close }) => close());
+  const drop = (digest: Digest): Promise<void> => swarms.forget(digest);
+  const dropWrong = (digest: Digest): void => {
+    drop(digest).catch((err) => logger.warn({ event: 'blob still there', digest, err }, 'it is deleted later'));
+  };
+  const cacheParts: CacheParts = { dataDir, store, logger, drop, neededFor: (digest) => neededFor(digest) };
+  const cache = closers.add(await openCache(options.cache ?? {}, cacheParts), ({ close }) => close());
+  const opened = closers.add(await openExit(options.exit, dataDir, logger), ({ close }) => close());
   const now = (): number => performance.now();
   let session: Session | undefined;
   const send: Session['send'] = (message) => session?.send(message);
@@ -122,7 +136,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
         { event: 'blob wrong', digest: blob.digest },
         'a blob in the cache is not what its digest says; it is dropped',
       );
-      void swarms.forget(blob.digest);
+      dropWrong(blob.digest);
     },
   });
   const swarms: Swarms = new Swarms({
@@ -154,33 +168,37 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   });
   const peers = closers.add(port, ({ close }) => close());
   const peerName = (peerId: string) => state.nameOf(peerId);
-  const jobs = new JobRunner({ swarms, store, exit: opened.exit, logger, send, peerName });
+  const jobs = new JobRunner({ swarms, store, exit: opened.exit, cache, logger, send, peerName });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
   for (const part of [check, traffic, shares, downloads, uploads, swarms, seeding, jobs])
     closers.add(part, () => part.stop());
   const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
   const pulls = createPulls({
     ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
+    bytesPerSecond: () => pullRate(bandwidth),
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
+  const neededFor = needsOf({ store, jobs, pulls, seeding, swarms, nowMs: Date.now });
   const openParts = async (): Promise<ProxyParts> => ({
     authority: await openAuthority(dataDir),
     ...{ store, pulls, take, logger, nowMs: Date.now },
-    onSpoilt: (digest) => void swarms.forget(digest),
+    onSpoilt: dropWrong,
   });
   const proxy = options.proxy && (await openRegistryProxy(options.proxy, await openParts()));
   if (proxy) closers.add(proxy, () => proxy.close());
   const status = createStatus({
-    ...{ options, identity, state, store, swarms, jobs },
+    ...{ options, identity, state, store, swarms, cache, jobs },
     ...{ uploads, seeding, peers, traffic, proxy },
   });
 
+  const { held } = opened;
+  const desk = createCacheDesk({ store, cache, held, check, jobs, swarms });
   const stopped = createStopped(closers, logger);
+  const onStop = (): void => void stopped.stop();
   const control =
-    options.control &&
-    (await openControlApi({ ...options.control, dataDir, status, onStop: () => void stopped.stop() }));
+    options.control && (await openControlApi({ ...options.control, dataDir, status, cache: desk, onStop }));
   if (control) closers.add(control, () => control.close());
-  closers.add(startReports({ jobs, swarms, status, send }), (timers) => timers.forEach(clearInterval));
+  closers.add(startReports({ jobs, swarms, status, send, cache, held }), (timers) => timers.forEach(clearInterval));
 
   const { tracker, peer, name, labels } = options;
   session = connectSession({
@@ -211,6 +229,14 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   };
 }
 
+/** From wherever in the swarm: who waits does not know where from. */
+function pullRate(bandwidth: Bandwidth): number {
+  const rates = (['zone', 'elsewhere'] as const).map((remote) =>
+    bandwidth.rate({ class: 'pull', direction: 'download', remote }),
+  );
+  return Math.min(...rates);
+}
+
 /** Ends everything once, whoever asks; a reason is an error. */
 function createStopped(closers: Closers, logger: Logger) {
   let resolve: (reason: Error | undefined) => void = () => {};
@@ -233,10 +259,12 @@ interface Reporting {
   swarms: Swarms;
   status(): AgentStatus;
   send: Session['send'];
+  cache: Cache;
+  held: HeldImages | undefined;
 }
 
 /** What the tracker is told unasked: jobs a few times a second, swarms and traffic once; in jobs of many hosts less often. */
-function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout[] {
+function startReports({ jobs, swarms, status, send, cache, held }: Reporting): NodeJS.Timeout[] {
   let lastTraffic = '';
   let reportedMs = Number.NEGATIVE_INFINITY;
   const reportTraffic = (): void => {
@@ -248,7 +276,17 @@ function startReports({ jobs, swarms, status, send }: Reporting): NodeJS.Timeout
     if (text !== lastTraffic) send({ type: 'traffic', ...traffic });
     lastTraffic = text;
   };
-  return [setInterval(() => jobs.report(performance.now()), REPORT_MS), setInterval(reportTraffic, HAVE_MS)];
+  /** Whether something may go from cache and engine. */
+  const round = async (): Promise<void> => {
+    jobs.sayEnded();
+    await held?.round(Date.now(), (manifestDigest) => jobs.jobOfImage(manifestDigest) !== undefined);
+    await cache.round();
+  };
+  return [
+    setInterval(() => jobs.report(performance.now()), REPORT_MS),
+    setInterval(reportTraffic, HAVE_MS),
+    setInterval(() => void round(), ROUND_MS),
+  ];
 }
 
 function runAfter(delayMs: number, run: () => void): () => void {

@@ -3,9 +3,16 @@
  * platform counts; without one it is read from Node. One seam for Windows' names of things.
  */
 import { arch, platform, release } from 'node:os';
+import { join } from 'node:path';
 import type { Platform } from '@shoal/oci';
 import type { Logger } from 'pino';
-import { createEngineClient, defaultEngineAddress, type EngineClient } from './engine/index.ts';
+import {
+  createEngineClient,
+  defaultEngineAddress,
+  type EngineClient,
+  type HeldImages,
+  openHeldImages,
+} from './engine/index.ts';
 import { toSessionError } from './errors.ts';
 import { createArchiveExit, createCacheExit, createEngineExit, type ImageExit } from './job/image-exit.ts';
 
@@ -20,21 +27,28 @@ export interface HostFacts {
 
 export interface OpenedExit {
   exit: ImageExit;
+  /** Of an engine. */
+  held: HeldImages | undefined;
   /** Asked at start and after each lost session: an engine may come up later or be upgraded. */
   readFacts(): Promise<HostFacts>;
   close(): Promise<void>;
 }
 
-export function openExit(options: ExitOptions, logger: Logger): OpenedExit {
+export async function openExit(options: ExitOptions, dataDir: string, logger: Logger): Promise<OpenedExit> {
   if (options.kind === 'archive') return withoutEngine(createArchiveExit(options.folder));
   if (options.kind === 'cache') return withoutEngine(createCacheExit());
   const engine = createEngineClient({ address: options.address ?? defaultEngineAddress(process.platform) });
-  return { exit: createEngineExit(engine), readFacts: () => readFacts(engine, logger), close: () => engine.close() };
+  const held = await openHeldImages(join(dataDir, 'held.json'), engine, logger);
+  return {
+    ...{ exit: createEngineExit(engine, held), held },
+    readFacts: () => readFacts(engine, logger),
+    close: () => engine.close(),
+  };
 }
 
 function withoutEngine(exit: ImageExit): OpenedExit {
   const facts = { platform: platformOf({ platform: platform(), arch: arch(), release: release() }), engine: null };
-  return { exit, readFacts: async () => facts, close: async () => {} };
+  return { exit, held: undefined, readFacts: async () => facts, close: async () => {} };
 }
 
 async function readFacts(engine: EngineClient, logger: Logger): Promise<HostFacts> {

@@ -6,6 +6,7 @@ import { CliError, EXIT } from './errors.ts';
 import type { Io } from './output/io.ts';
 import { reportError } from './output/report-error.ts';
 import { agentCommand } from './verbs/agent.ts';
+import { cacheCommand } from './verbs/cache.ts';
 import { configCommand } from './verbs/config.ts';
 import { demoCommand } from './verbs/demo.ts';
 import { hostsCommand } from './verbs/hosts.ts';
@@ -35,6 +36,7 @@ const VERBS = [
   waitCommand,
   hostsCommand,
   statusCommand,
+  cacheCommand,
   tokenCommand,
   torrentCommand,
   setupCommand,

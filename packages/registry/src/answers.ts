@@ -78,7 +78,8 @@ export function loginAdvice(hasCredentials: boolean): string {
     : 'the registry wants a login (401). Check the name; if the repository is private, configure username and password.';
 }
 
-async function startOfBody(answer: HttpAnswer): Promise<string> {
+/** At most 16 KiB of it; what could be read of one that breaks off. */
+export async function startOfBody(answer: HttpAnswer): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {

@@ -116,8 +116,8 @@ async function orAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
   }
 }
 
-/** An https registry that points to an http token service would have us send the password in the clear. */
-function refuseOpenRealm(realm: URL, authorization: string | undefined, baseUrl: string): void {
+/** An https registry that points to an http token service would have us send the password in the clear. Throws UNAUTHORIZED. */
+export function refuseOpenRealm(realm: URL, authorization: string | undefined, baseUrl: string): void {
   if (authorization === undefined || realm.protocol === 'https:' || baseUrl.startsWith('http:')) return;
   throw new RegistryError(
     'UNAUTHORIZED',

@@ -7,6 +7,7 @@ export type { RegistryOptions } from './options.ts';
 export { createRegistrySource } from './registry-source.ts';
 export type { RegistryDependencies } from './retry.ts';
 export type { ImageSource, ReadBlobOptions, ResolvedManifest } from './source.ts';
+export type { TokenAnswer, TokenAsk } from './tokens.ts';
 export type { HttpAnswer } from './transport.ts';
 export type { Upstream, UpstreamRequest } from './upstream.ts';
 export { createUpstream } from './upstream.ts';

@@ -24,7 +24,7 @@ export interface Login {
   secrets(): string[];
 }
 
-interface TokenService {
+export interface TokenService {
   realm: URL;
   service: string | undefined;
   /** As the registry spells it; ours when it names none. */
@@ -111,7 +111,8 @@ export function givenLogin(authorization: string): Login {
   };
 }
 
-function tokenServiceOf(host: string, parameters: Record<string, string>): TokenService {
+/** Throws BAD_RESPONSE. */
+export function tokenServiceOf(host: string, parameters: Record<string, string>): TokenService {
   const text = parameters.realm ?? '';
   const realm = URL.canParse(text) ? new URL(text) : undefined;
   if (realm === undefined || (realm.protocol !== 'https:' && realm.protocol !== 'http:')) {
@@ -129,16 +130,22 @@ async function requestToken(
   url.searchParams.set('scope', service.scope ?? scope);
   const askedAtMs = settings.nowMs();
   const answer = await settings.fetchToken(url, basic);
+  const { text, lifeSeconds } = tokenIn(answer, settings.host);
+  const lifeMs = lifeSeconds * 1000;
+  return { text, validUntilMs: askedAtMs + lifeMs - Math.min(MAX_RENEWAL_MARGIN_MS, lifeMs / 4) };
+}
+
+/** What a token service answers. Throws BAD_RESPONSE. */
+export function tokenIn(answer: unknown, host: string): { text: string; lifeSeconds: number } {
   const { token, access_token, expires_in } = (answer ?? {}) as Record<string, unknown>;
   // Harbor sends both, `access_token` empty: `token` first, and an empty one does not count.
   const text = [token, access_token].find((one): one is string => typeof one === 'string' && one !== '');
   if (text === undefined || /[^\x21-\x7e]/.test(text)) {
-    throw new RegistryError('BAD_RESPONSE', `${settings.host}: its token service answered without a token.`);
+    throw new RegistryError('BAD_RESPONSE', `${host}: its token service answered without a token.`);
   }
   const lifeSeconds =
     typeof expires_in === 'number' && expires_in > MIN_TOKEN_LIFE_SECONDS ? expires_in : MIN_TOKEN_LIFE_SECONDS;
-  const lifeMs = lifeSeconds * 1000;
-  return { text, validUntilMs: askedAtMs + lifeMs - Math.min(MAX_RENEWAL_MARGIN_MS, lifeMs / 4) };
+  return { text, lifeSeconds };
 }
 
 function basicAuthorization(credentials: LoginSettings['credentials']): string | undefined {

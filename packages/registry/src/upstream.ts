@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import { createAddressFinder } from './client.ts';
 import { type RegistryOptions, settingsOf } from './options.ts';
+import { askForToken, type TokenAnswer, type TokenAsk } from './tokens.ts';
 import { createTransport, type HttpAnswer } from './transport.ts';
 
 export interface UpstreamRequest {
@@ -19,6 +20,8 @@ export interface UpstreamRequest {
 export interface Upstream {
   /** An answer of any status; redirects of GET and HEAD are followed. Throws UNREACHABLE, UNTRUSTED, ABORTED, BAD_RESPONSE. */
   request(request: UpstreamRequest): Promise<HttpAnswer>;
+  /** A token for one of its clients, as the registry says where to get one. Throws as `request`, and UNAUTHORIZED. */
+  token(ask: TokenAsk): Promise<TokenAnswer>;
   close(): Promise<void>;
 }
 
@@ -33,6 +36,12 @@ export function createUpstream(options: Pick<RegistryOptions, 'host' | 'url' | '
   return {
     async request({ target, ...request }) {
       return transport.request({ ...request, url: new URL(`${await findBaseUrl(request.signal)}${target}`) });
+    },
+    async token(ask) {
+      const baseUrl = await findBaseUrl(ask.signal);
+      const get = (url: URL, headers: Record<string, string>) =>
+        transport.get(url, { ...ask.headers, ...headers }, ask.signal);
+      return askForToken(ask, { host: settings.host, baseUrl, get });
     },
     close: () => transport.close(),
   };

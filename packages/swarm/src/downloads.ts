@@ -39,6 +39,14 @@ const BUSY_MS = 20;
 /** So far ahead of who reads in order. */
 const READ_AHEAD_PIECES = 16;
 
+/** One call of `request`. */
+interface Round {
+  count: number;
+  inTurn(index: number): Link;
+  mayAsk(link: Link): boolean;
+  ask(link: Link, block: Block): void;
+}
+
 export class Downloads {
   readonly picker: PiecePicker;
   readonly leases: Leases;
@@ -112,26 +120,58 @@ export class Downloads {
     this.#aheadMs = budget.aheadMs;
     let left = budget.bytes;
     let remoteLeft = budget.remoteBytes ?? Number.POSITIVE_INFINITY;
+    const mayAsk = (link: Link): boolean => left > 0 && this.#mayAsk(link, now) && (!link.remote || remoteLeft > 0);
+    const ask = (link: Link, block: Block): void => {
+      noteAsked(link, block, now);
+      effects.push({ type: 'request', link: link.link, ...block });
+      left -= block.length;
+      if (link.remote) remoteLeft -= block.length;
+    };
+    this.#askForReaders({ count: links.length, inTurn, mayAsk, ask }, now);
     for (let asked = true; asked && left > 0; ) {
       asked = false;
       for (let index = 0; index < links.length && left > 0; index++) {
         const link = inTurn(index);
-        if (!this.#mayAsk(link, now) || (link.remote && remoteLeft <= 0)) continue;
+        if (!mayAsk(link)) continue;
         const block = this.#nextBlock(link, now);
         if (block === undefined) {
           link.exhaustedAt = this.#version;
           continue;
         }
-        noteAsked(link, block, now);
-        const { piece, offset, length } = block;
-        effects.push({ type: 'request', link: link.link, piece, offset, length });
-        left -= length;
-        if (link.remote) remoteLeft -= length;
+        ask(link, block);
         asked = true;
       }
     }
     this.#askLeases(links, now, effects);
     return effects;
+  }
+
+  /**
+   * The pieces that are waited for, before all turns: under a cap a seeder, which stands first, would else be asked for
+   * other pieces until it has no more, while one that another peer has begun stands still.
+   */
+  #askForReaders(round: Round, now: number): void {
+    for (const piece of this.#reading) {
+      const { link, active } = this.#forReader(piece, round, now) ?? {};
+      while (link !== undefined && active !== undefined && active.unaskedCount > 0 && round.mayAsk(link))
+        round.ask(link, this.#ask(active, unaskedBlock(active), link) as Block);
+    }
+  }
+
+  #forReader(piece: number, round: Round, now: number): { link: Link; active: ActivePiece } | undefined {
+    const begun = this.#active.get(piece);
+    const owner = begun?.owner === undefined ? undefined : this.#links.get(begun.owner);
+    if (begun !== undefined && owner !== undefined) return { link: owner, active: begun };
+    if (begun === undefined && (!this.picker.isOpen(piece) || this.#active.size >= this.#maxActive)) return undefined;
+    for (let index = 0; index < round.count; index++) {
+      const link = round.inTurn(index);
+      if (!round.mayAsk(link) || !this.#mayFetch(link, piece, now)) continue;
+      if ((begun?.blockBytes ?? 0) > link.blockBytes) continue;
+      const active = begun ?? this.#begin(piece, link);
+      active.owner = link.link;
+      return { link, active };
+    }
+    return undefined;
   }
 
   #mayAsk(link: Link, now: number): boolean {
@@ -295,12 +335,10 @@ export class Downloads {
   }
 
   /**
-   * Somebody reads the blob while it comes: the piece that is waited for goes before all, and every second other one is
-   * of those that come next there. The rest stays with the rarest, or hosts that read side by side would all ask for the
-   * same pieces.
+   * Somebody reads the blob while it comes: every second piece is of those that come next there. The rest stays with the
+   * rarest, or hosts that read side by side would all ask for the same pieces.
    */
   #pickForReader(link: Link): number | undefined {
-    for (const piece of this.#reading) if (this.picker.isOpen(piece) && link.have.has(piece)) return piece;
     if (this.#reading.length === 0 || this.#readAhead++ % 2 === 0) return undefined;
     let best: number | undefined;
     for (const first of this.#reading)
@@ -318,6 +356,12 @@ export class Downloads {
       ? this.leases.oldest((leased) => this.picker.isOpen(leased) && link.have.has(leased))
       : (this.#pickForReader(link) ?? this.picker.pick(link.have));
     if (piece === undefined) return undefined;
+    const active = this.#begin(piece, link);
+    active.owner = link.link;
+    return active;
+  }
+
+  #begin(piece: number, link: Link): ActivePiece {
     this.picker.close(piece);
     const { size, pieceLength } = this.#options;
     const active = startPiece(
@@ -325,7 +369,6 @@ export class Downloads {
       pieceSize(piece, size, pieceLength),
       Math.min(link.blockBytes, link.remote ? this.#mostRemoteBlockBytes : this.#mostBlockBytes),
     );
-    active.owner = link.link;
     this.#active.set(piece, active);
     return active;
   }

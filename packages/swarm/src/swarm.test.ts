@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { PieceSet } from './piece-set.ts';
+import { randomFrom } from './random.ts';
+import { Swarm } from './swarm.ts';
 import { draw, World } from './world.testkit.ts';
 
 const MiB = 1024 * 1024;
@@ -85,4 +88,21 @@ describe('a swarm with faults', () => {
     expect(world.agents.every((host) => host.swarm.held.complete)).toBe(true);
     expect((world.hosts.get('h2')?.sentBytes ?? 0) / options.size).toBeLessThan(0.6);
   });
+});
+
+it('a link that comes up after the last piece is closed: nothing will ever be asked there', () => {
+  const held = new PieceSet(1);
+  const swarm = new Swarm({ size: 1000, pieceLength: MiB, role: 'agent', held, random: randomFrom(1) });
+  swarm.handle({ type: 'hashesKnown', count: 1 }, 0);
+  const link = { peer: 'p', blockBytes: 16_384, remoteIsSeeder: false, choked: false };
+  const dialled = { ...link, canRequest: true, canServe: false };
+  expect(swarm.handle({ ...{ type: 'connected', link: 1 }, ...dialled }, 0)).toEqual([]);
+  held.add(0);
+  const whole = swarm.handle({ type: 'pieceVerified', piece: 0, ok: true }, 1);
+  expect(whole).toContainEqual({ type: 'close', link: 1, reason: 'complete' });
+  expect(swarm.handle({ ...{ type: 'connected', link: 2 }, ...dialled }, 2)).toEqual([
+    { type: 'close', link: 2, reason: 'complete' },
+  ]);
+  const accepted = swarm.handle({ ...{ type: 'connected', link: 3 }, ...link, canRequest: false, canServe: true }, 3);
+  expect(accepted.map(({ type }) => type)).toEqual(['announceSet']);
 });

@@ -150,6 +150,8 @@ export class Swarm {
     if (link.remoteIsSeeder || (link.canServe && this.#revealer === undefined)) this.#listeners.push(link);
     // Who was blocked and comes back by itself has to wait as well; a mere downloader does no harm.
     if (link.canRequest && this.#dialer.isBlocked(link.peer, now)) return [close(link, 'blocked')];
+    // A dial that was under way when the last piece came: nothing will ever be asked there.
+    if (this.#completed && link.canRequest && !link.canServe) return [close(link, 'complete')];
     if (link.canRequest) this.#dialer.connected(link.peer);
     const effects: SwarmEffect[] = [];
     if (link.canServe && this.#revealer !== undefined) {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { AgentStatus } from '../agent-status.ts';
 import { NO_LIMITS } from '../bandwidth/bandwidth.testkit.ts';
+import { EMPTY_CACHE } from '../cache/cache.testkit.ts';
+import type { CacheDesk } from '../cache/cache-desk.ts';
 import { temporaryFolder } from '../store/store.testkit.ts';
 import { until } from '../wait.testkit.ts';
 import { CONTROL_TOKEN_FILE, openControlApi } from './control-api.ts';
@@ -12,12 +14,14 @@ const STATUS: AgentStatus = {
   tracker: { url: 'https://tracker.test:7600', state: 'connected' },
   ...{ closeReasons: { complete: 1 }, traffic: { sentBytes: 1, receivedBytes: 2, originBytes: 0 } },
   limits: NO_LIMITS,
-  ...{ blobs: [], jobs: [] },
+  ...{ blobs: [], jobs: [], cache: EMPTY_CACHE },
 };
 
 async function api(dataDir = temporaryFolder(), port = 0) {
   const onStop = vi.fn();
-  const control = await openControlApi({ host: '127.0.0.1', port, dataDir, status: () => STATUS, onStop });
+  const status = () => STATUS;
+  const cache = {} as CacheDesk; // cache-routes.test.ts has it
+  const control = await openControlApi({ host: '127.0.0.1', port, dataDir, status, cache, onStop });
   onTestFinished(() => control.close());
   const token = readFileSync(join(dataDir, CONTROL_TOKEN_FILE), 'utf8');
   const ask = (method: string, path: string, authorization?: string) =>

@@ -1,5 +1,5 @@
 /**
- * The agent's control API: what `shoal status` asks and how the agent is stopped where there is no
+ * The agent's control API: what `shoal status` and `shoal cache` ask and how the agent is stopped where there is no
  * SIGTERM. On loopback, behind a token file that only this account can read.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
@@ -7,7 +7,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AgentStatus } from '../agent-status.ts';
+import type { CacheDesk } from '../cache/cache-desk.ts';
 import { toPortError } from '../errors.ts';
+import { addCacheRoutes } from './cache-routes.ts';
 import { metricsText } from './metrics.ts';
 
 export interface ControlApiOptions {
@@ -15,6 +17,7 @@ export interface ControlApiOptions {
   port: number;
   dataDir: string;
   status(): AgentStatus;
+  cache: CacheDesk;
   onStop(): void;
 }
 
@@ -36,6 +39,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText(options.status())),
   );
+  addCacheRoutes(app, options.cache);
   app.post('/v1/stop', async () => {
     setImmediate(options.onStop);
     return { stopping: true };

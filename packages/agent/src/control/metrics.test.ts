@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 import { NO_LIMITS } from '../bandwidth/bandwidth.testkit.ts';
+import { EMPTY_CACHE } from '../cache/cache.testkit.ts';
 import { metricsText } from './metrics.ts';
 
 const status = {
   ...{ name: 'a', peerId: 'ab', version: '1', role: 'agent' as const, peerPort: 1, connections: 3, closeReasons: {} },
   tracker: { url: 'http://t', state: 'connected' as const },
   traffic: { sentBytes: 1, receivedBytes: 2, originBytes: 3 },
-  ...{ blobs: [], jobs: [] },
+  ...{ blobs: [], jobs: [], cache: EMPTY_CACHE },
 };
 
 it('counts traffic, and leaves out what is not known', () => {
@@ -50,4 +51,16 @@ it('says what hosts share, and which part of it is this host’s', () => {
   const labels = '{per="zone",direction="ingress",rule="uplinks"}';
   expect(text).toContain(`shoal_agent_shared_limit_bytes_per_second${labels} 80\n`);
   expect(text).toContain(`shoal_agent_shared_part_bytes_per_second${labels} 20\n`);
+});
+
+it('counts what the cache holds and what left it; no limit is infinity', () => {
+  const cache = { ...EMPTY_CACHE, bytes: 7, evictedBlobs: 2, evictedBytes: 9, overBudgetBytes: 3 };
+  const text = metricsText({ ...status, cache, limits: NO_LIMITS });
+  expect(text).toContain('shoal_agent_cache_bytes 7\n');
+  expect(text).toContain('shoal_agent_cache_budget_bytes 1000\n');
+  expect(text).toContain('shoal_agent_cache_over_budget_bytes 3\n');
+  expect(text).toContain('# TYPE shoal_agent_cache_evictions_total counter\nshoal_agent_cache_evictions_total 2\n');
+  expect(text).toContain('shoal_agent_cache_evicted_bytes_total 9\n');
+  const unlimited = metricsText({ ...status, cache: { ...cache, budgetBytes: null }, limits: NO_LIMITS });
+  expect(unlimited).toContain('shoal_agent_cache_budget_bytes +Inf\n');
 });

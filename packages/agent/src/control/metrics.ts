@@ -23,7 +23,7 @@ export function metricsText(status: AgentStatus): string {
     .concat('\n');
 }
 
-function metricsOf({ traffic, limits, connections, proxy }: AgentStatus): Metric[] {
+function metricsOf({ traffic, limits, connections, proxy, cache }: AgentStatus): Metric[] {
   const { measured, yield: yields } = limits;
   const byDirection = (rates: Record<'download' | 'upload', number> | null | undefined) =>
     rates ? DIRECTIONS.map((direction) => ({ labels: { direction }, value: rates[direction] })) : [];
@@ -56,6 +56,17 @@ function metricsOf({ traffic, limits, connections, proxy }: AgentStatus): Metric
       help: 'Bytes the registry proxy sent to engines, by where they came from.',
       samples: Object.entries(proxy?.sentBytes ?? {}).map(([source, value]) => ({ labels: { source }, value })),
     },
+    gauge('shoal_agent_cache_bytes', 'Bytes of all blobs in the cache, with what has still to come of them.', [
+      { value: cache.bytes },
+    ]),
+    gauge('shoal_agent_cache_budget_bytes', 'What the cache may hold.', [
+      { value: cache.budgetBytes ?? Number.POSITIVE_INFINITY },
+    ]),
+    gauge('shoal_agent_cache_over_budget_bytes', 'What does not fit, as open jobs and pulls need all of it.', [
+      { value: cache.overBudgetBytes },
+    ]),
+    counter('shoal_agent_cache_evictions_total', 'Blobs that left the cache.', cache.evictedBlobs),
+    counter('shoal_agent_cache_evicted_bytes_total', 'Bytes of blobs that left the cache.', cache.evictedBytes),
     gauge('shoal_agent_connections', 'Peer connections that are open.', [{ value: connections }]),
     gauge('shoal_agent_policy_version', 'Version of the bandwidth policy in force; 0 for none.', [
       { value: limits.policyVersion },

@@ -27,6 +27,12 @@ export interface EngineImage {
   repoTags: string[];
 }
 
+/** `repository` with its domain. */
+export interface EngineTag {
+  repository: string;
+  tag: string;
+}
+
 /** Bytes sent so far, or one layer on its way from the engine's disk into its store. */
 export type LoadProgress = { kind: 'sent'; archiveBytes: number } | ({ kind: 'layer' } & LayerProgress);
 
@@ -44,6 +50,13 @@ export interface EngineClient {
   findImage(name: string, signal?: AbortSignal): Promise<EngineImage | undefined>;
   /** Errors of `archive` itself pass unchanged; the engine then has dropped what it got. */
   load(archive: AsyncIterable<Uint8Array>, options?: LoadOptions): Promise<{ messages: string[] }>;
+  /** Gives an image one more name. Rejects with ENGINE_FAILED when the engine has no such image. */
+  tag(imageId: string, name: EngineTag): Promise<void>;
+  /**
+   * Takes a name away, without force: an image without another name goes with it, unless a container uses it, which
+   * keeps the name, too (`in use`).
+   */
+  untag(name: EngineTag): Promise<'removed' | 'absent' | 'in use'>;
   close(): Promise<void>;
 }
 
@@ -66,6 +79,7 @@ interface ImageAnswer {
 }
 
 const PARALLEL_INSPECTS = 4;
+const CONFLICT = 409;
 
 /** Opens no connection yet. Throws INVALID_ADDRESS. `platform` is for tests. */
 export function createEngineClient(options: { address: string; platform?: NodeJS.Platform }): EngineClient {
@@ -77,6 +91,8 @@ export function createEngineClient(options: { address: string; platform?: NodeJS
     presentChains: (signal) => readChains(signal),
     findImage: (name, signal) => findImage(http, name, signal),
     load: (archive, loadOptions = {}) => load(http, archive, loadOptions),
+    tag: (imageId, name) => tag(http, imageId, name),
+    untag: (name) => untag(http, name),
     close: () => http.close(),
   };
 }
@@ -129,6 +145,21 @@ function createChainReader(http: EngineHttp): (signal?: AbortSignal) => Promise<
     known = current;
     return new Set([...current.values()].flat());
   };
+}
+
+async function tag(http: EngineHttp, imageId: string, name: EngineTag): Promise<void> {
+  const asked = new URLSearchParams({ repo: name.repository, tag: name.tag });
+  if (await http.change('POST', `/images/${imageId}/tag?${asked}`)) return;
+  throw new EngineError('ENGINE_FAILED', `it has no image ${imageId}`);
+}
+
+async function untag(http: EngineHttp, { repository, tag }: EngineTag): Promise<'removed' | 'absent' | 'in use'> {
+  try {
+    return (await http.change('DELETE', `/images/${repository}:${tag}`)) ? 'removed' : 'absent';
+  } catch (error) {
+    if (error instanceof EngineError && error.engineStatus === CONFLICT) return 'in use';
+    throw error;
+  }
 }
 
 async function load(

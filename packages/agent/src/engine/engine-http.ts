@@ -13,6 +13,8 @@ import { EngineError, systemCode, throwIfAborted } from './errors.ts';
 export interface EngineHttp {
   /** The JSON document at `path`; undefined when the engine answers 404. */
   get(path: string, signal?: AbortSignal): Promise<unknown>;
+  /** Asks for a change; false when the engine answers 404. */
+  change(method: 'POST' | 'DELETE', path: string): Promise<boolean>;
   /** Sends `body` without any time limit and returns the engine's answer as a stream. */
   upload(path: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** The same error in our words: for failures while the stream of `upload` is read. */
@@ -58,6 +60,11 @@ export function createEngineHttp(address: string, platform: NodeJS.Platform): En
       const text = await answer.body.text().catch((error) => Promise.reject(translate(error, signal)));
       return answer.statusCode === 404 ? undefined : parseJson(text, path);
     },
+    change: async (method, path) => {
+      const answer = await ask(path, { method, ...limits(ANSWER_TIMEOUT_MS) });
+      await answer.body.dump();
+      return answer.statusCode !== 404;
+    },
     upload: async (path, body, signal) => {
       const headers = { 'content-type': 'application/x-tar' };
       const stream = body as unknown as Readable; // undici takes any async iterable, its types do not say so
@@ -101,7 +108,10 @@ function parseJson(text: string, path: string): unknown {
 
 function failed(path: string, status: number, text: string): EngineError {
   const engineText = engineWords(text);
-  return new EngineError('ENGINE_FAILED', `${path.split('?')[0]} gave ${status}: ${engineText}`, { engineText });
+  return new EngineError('ENGINE_FAILED', `${path.split('?')[0]} gave ${status}: ${engineText}`, {
+    engineText,
+    status,
+  });
 }
 
 function engineWords(text: string): string {

@@ -35,6 +35,8 @@ interface EngineErrorDetails {
   digest?: string;
   /** What the Docker Engine itself said. */
   engineText?: string;
+  /** HTTP status the Docker Engine answered with. */
+  status?: number;
   cause?: unknown;
 }
 
@@ -44,6 +46,7 @@ export class EngineError extends Error {
   readonly retryable: boolean;
   readonly digest?: string;
   readonly engineText?: string;
+  readonly engineStatus?: number;
 
   /** `detail` says what exactly and what to do next; the table's text comes before it. */
   constructor(code: EngineErrorCode, detail: string, details: EngineErrorDetails = {}) {
@@ -54,6 +57,7 @@ export class EngineError extends Error {
     this.retryable = ENGINE_ERRORS[code].retryable;
     this.digest = details.digest;
     this.engineText = details.engineText;
+    this.engineStatus = details.status;
   }
 }
 

@@ -72,9 +72,23 @@ async function answer({ request, response, engine, options }: Exchange): Promise
   if (own) return own(request, response);
   if (path === '/_ping') return void response.setHeader('api-version', options.apiVersion ?? '1.41').end('OK');
   if (path === '/images/load') return takeArchive({ request, response, engine, options });
+  if (request.method !== 'GET') return changeTags({ request, response, engine, options }, path);
   const document = documentAt(path, engine, options);
   response.statusCode = document === undefined ? 404 : 200;
   response.end(JSON.stringify(document ?? { message: `No such image: ${path}` }));
+}
+
+function changeTags({ request, response, engine }: Exchange, path: string): void {
+  const { searchParams } = new URL(request.url ?? '', 'http://engine');
+  const name = request.method === 'POST' ? `${searchParams.get('repo')}:${searchParams.get('tag')}` : path.slice(8);
+  const imageId = /^\/images\/(.+)\/tag$/.exec(path)?.[1];
+  const image = engine.images.find(({ Id, RepoTags }) =>
+    imageId === undefined ? RepoTags?.includes(name) : Id === imageId,
+  );
+  response.statusCode = image === undefined ? 404 : 200;
+  const others = image?.RepoTags?.filter((tag) => tag !== name) ?? [];
+  if (image !== undefined) image.RepoTags = imageId === undefined ? others : [...others, name];
+  response.end(JSON.stringify(image === undefined ? { message: `No such image: ${name}` } : []));
 }
 
 function documentAt(path: string, engine: FakeEngine, options: FakeOptions): unknown {

@@ -8,9 +8,11 @@ export {
   type EngineClient,
   type EngineImage,
   type EngineInfo,
+  type EngineTag,
   type LoadOptions,
   type LoadProgress,
 } from './engine-client.ts';
 export { ENGINE_ERRORS, EngineError, type EngineErrorCode } from './errors.ts';
+export { type HeldImage, type HeldImages, nameOf, openHeldImages } from './held-images.ts';
 export type { ImageParts } from './image-parts.ts';
 export { type LoadedImage, type LoadImageRequest, loadImage, missingLayers } from './load-image.ts';

@@ -5,7 +5,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Descriptor, formatReference } from '@shoal/oci';
-import { type EngineClient, loadImage, missingLayers, type ReadBlob, writeArchiveFile } from '../engine/index.ts';
+import {
+  type EngineClient,
+  type HeldImages,
+  loadImage,
+  missingLayers,
+  type ReadBlob,
+  writeArchiveFile,
+} from '../engine/index.ts';
 import type { ParsedImage } from './job-image.ts';
 
 export interface HandedOver {
@@ -23,13 +30,15 @@ export interface ImageExit {
 
 export interface HandOverOptions {
   signal: AbortSignal;
+  /** Milliseconds since the epoch: the engine keeps the image until then. 0: as long as it wants. */
+  keepUntilMs: number;
   onProgress(archiveBytes: number): void;
 }
 
-export function createEngineExit(engine: EngineClient): ImageExit {
+export function createEngineExit(engine: EngineClient, held: Pick<HeldImages, 'hold'>): ImageExit {
   return {
     missing: (image, signal) => missingLayers(engine, image, signal),
-    async handOver(image, readBlob, { signal, onProgress }) {
+    async handOver(image, readBlob, { signal, keepUntilMs, onProgress }) {
       const { reference, manifest, config } = image;
       const loaded = await loadImage(engine, {
         reference,
@@ -39,6 +48,8 @@ export function createEngineExit(engine: EngineClient): ImageExit {
         signal,
         onProgress: (progress) => progress.kind === 'sent' && onProgress(progress.archiveBytes),
       });
+      const facts = { imageId: loaded.imageId, reference: image.text, manifestDigest: manifest.digest };
+      if (keepUntilMs > 0) await held.hold({ ...facts, repository: reference.repository, keepUntilMs });
       return { exit: 'engine', imageId: loaded.imageId, archiveBytes: loaded.archiveBytes };
     },
   };

@@ -4,7 +4,7 @@
  * of images (one load at a time, pulls first) and how many blobs are fetched at once.
  */
 
-import { type Descriptor, parseDigest } from '@shoal/oci';
+import { type Descriptor, type Digest, parseDigest } from '@shoal/oci';
 import type { AgentMessage, ImageReport, JobClass, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
 import { EngineError, type ReadBlob } from '../engine/index.ts';
@@ -19,9 +19,19 @@ export interface JobRunnerOptions {
   swarms: Swarms;
   store: BlobStore;
   exit: ImageExit;
+  cache: JobCache;
   logger: Logger;
   send(message: AgentMessage): void;
   peerName(peerId: string): string;
+}
+
+/** What the cache is told of jobs; it asks `jobOf` itself. */
+export interface JobCache {
+  /** Milliseconds since the epoch. */
+  keep(digest: Digest, untilMs: number): void;
+  loaded(digests: readonly Digest[]): void;
+  /** A job was closed: what it needed may go. */
+  round(): Promise<void>;
 }
 
 interface Job {
@@ -29,6 +39,8 @@ interface Job {
   class: JobClass;
   priority: number | undefined;
   byMs: number | undefined;
+  /** Milliseconds since the epoch; 0: not longer than any other. */
+  keepUntilMs: number;
   /** Nothing is loaded, whatever this host's exit is. */
   cacheOnly: boolean;
   reportMs: number;
@@ -39,6 +51,8 @@ interface Job {
 
 interface ImageRun {
   report: ImageReport;
+  /** Once it is parsed. */
+  image?: ParsedImage;
   /** Blobs this image waits for, with what peers had sent of each before. */
   wanted: { image: ParsedImage; before: Map<string, Map<string, number>> } | undefined;
 }
@@ -68,7 +82,7 @@ export class JobRunner {
   start(message: TrackerMessageOf<'job'>): void {
     const { jobId, images } = message;
     const known = this.#jobs.get(jobId);
-    const job = known ?? newJob(message);
+    const job = known ?? newJob(message, this.#instantOf(message.keepUntil));
     this.#jobs.set(jobId, job);
     images.forEach((image, index) => {
       const run = job.images[index];
@@ -81,7 +95,22 @@ export class JobRunner {
 
   closed({ jobId }: TrackerMessageOf<'jobClosed'>): void {
     this.#jobs.get(jobId)?.abort.abort(new AgentError('ABORTED', 'the job was closed'));
-    this.#jobs.delete(jobId);
+    if (this.#jobs.delete(jobId)) void this.#options.cache.round();
+  }
+
+  /** Asked now and then: the tracker closes those that ended while there was no session. */
+  sayEnded(): void {
+    for (const job of this.#jobs.values()) if (!job.images.some(isRunning)) this.#send(job);
+  }
+
+  /** An open job that names the blob, whether this host has loaded it already or not. */
+  jobOf(digest: Digest): string | undefined {
+    return this.#find(({ layers }) => layers.some((layer) => layer.digest === digest));
+  }
+
+  /** An open job that names the image by its manifest. */
+  jobOfImage(manifestDigest: string): string | undefined {
+    return this.#find(({ manifest }) => manifest.digest === manifestDigest);
   }
 
   /** How often the tracker wants to hear of what moves. */
@@ -94,7 +123,7 @@ export class JobRunner {
     for (const job of this.#jobs.values()) {
       if (nowMs - job.reportedMs < job.reportMs) continue;
       job.reportedMs = nowMs;
-      const running = job.images.filter(({ report }) => report.state === 'fetching' || report.state === 'loading');
+      const running = job.images.filter(isRunning);
       if (running.length === 0) continue;
       for (const run of running) this.#measure(run);
       this.#send(job);
@@ -112,12 +141,26 @@ export class JobRunner {
     for (const { abort } of this.#jobs.values()) abort.abort(new AgentError('ABORTED', 'the agent is stopping'));
   }
 
+  #find(names: (image: ParsedImage) => boolean): string | undefined {
+    const job = [...this.#jobs.values()].find(({ images }) => images.some(({ image }) => image && names(image)));
+    return job?.id;
+  }
+
+  #instantOf(keepUntil: string | undefined): number {
+    const instant = keepUntil === undefined ? 0 : Date.parse(keepUntil);
+    if (Number.isFinite(instant)) return instant;
+    this.#options.logger.warn({ event: 'bad keepUntil', untrusted: keepUntil }, 'keepUntil of a job is no instant');
+    return 0;
+  }
+
   async #run(job: Job, run: ImageRun, jobImage: JobImage): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, cache } = this.#options;
     const { signal } = job.abort;
     try {
       const image = parseJobImage(jobImage);
+      run.image = image;
       run.report.imageBytes = image.imageBytes;
+      if (job.keepUntilMs > 0) for (const { digest } of image.layers) cache.keep(digest, job.keepUntilMs);
       await this.#fetch(job, run, image);
       await this.#exits.run(job, () => this.#handOver(job, run, image));
       run.report.state = 'ready';
@@ -160,7 +203,8 @@ export class JobRunner {
   }
 
   async #handOver(job: Job, run: ImageRun, image: ParsedImage): Promise<void> {
-    const { store } = this.#options;
+    const { store, cache } = this.#options;
+    const { keepUntilMs } = job;
     const { signal } = job.abort;
     run.report.state = 'loading';
     const readBlob: ReadBlob = (digest) => {
@@ -171,7 +215,8 @@ export class JobRunner {
     const onProgress = (archiveBytes: number): void => {
       run.report.archiveBytes = archiveBytes;
     };
-    Object.assign(run.report, await this.#exitOf(job).handOver(image, readBlob, { signal, onProgress }));
+    Object.assign(run.report, await this.#exitOf(job).handOver(image, readBlob, { signal, keepUntilMs, onProgress }));
+    if (run.report.exit === 'engine') cache.loaded(image.layers.map(({ digest }) => digest));
   }
 
   #exitOf({ cacheOnly }: Job): ImageExit {
@@ -201,12 +246,19 @@ export class JobRunner {
   }
 }
 
-function newJob({ jobId, class: jobClass, by, images, ...terms }: TrackerMessageOf<'job'>): Job {
-  const { priority, cacheOnly = false, reportMs = 0 } = terms;
+function newJob(message: TrackerMessageOf<'job'>, keepUntilMs: number): Job {
+  const { jobId, class: jobClass, by, priority, cacheOnly = false, reportMs = 0, images } = message;
   const byMs = by === undefined ? undefined : Date.parse(by);
-  const abort = new AbortController();
-  const reporting = { reportMs, reportedMs: Number.NEGATIVE_INFINITY };
-  return { id: jobId, class: jobClass, priority, byMs, cacheOnly, ...reporting, abort, images: images.map(newRun) };
+  return {
+    ...{ id: jobId, class: jobClass, priority, byMs, keepUntilMs, cacheOnly },
+    ...{ reportMs, reportedMs: Number.NEGATIVE_INFINITY },
+    abort: new AbortController(),
+    images: images.map(newRun),
+  };
+}
+
+function isRunning({ report }: ImageRun): boolean {
+  return report.state === 'fetching' || report.state === 'loading';
 }
 
 function newRun({ reference }: JobImage): ImageRun {

@@ -49,15 +49,17 @@ export interface TwinExit extends ImageExit {
   /** Layers the host has already. */
   present: Set<Digest>;
   handed: ParsedImage[];
+  /** Until when each was to be kept. */
+  keptUntilMs: number[];
   before: (image: ParsedImage, signal: AbortSignal) => Promise<void> | void;
 }
 
 /** A twin of the exit that reads every layer, as an engine would. */
 function twinExit(): TwinExit {
   const exit: TwinExit = {
-    ...{ present: new Set(), handed: [], before: () => {} },
+    ...{ present: new Set(), handed: [], keptUntilMs: [], before: () => {} },
     missing: async ({ layers }) => layers.filter(({ digest }) => !exit.present.has(digest)),
-    async handOver(image, readBlob, { signal, onProgress }): Promise<HandedOver> {
+    async handOver(image, readBlob, { signal, keepUntilMs, onProgress }): Promise<HandedOver> {
       await exit.before(image, signal);
       let archiveBytes = 0;
       for (const { digest } of image.layers) {
@@ -66,6 +68,7 @@ function twinExit(): TwinExit {
         onProgress(archiveBytes);
       }
       exit.handed.push(image);
+      exit.keptUntilMs.push(keepUntilMs);
       return { exit: 'engine', imageId: image.config.digest, archiveBytes };
     },
   };
@@ -74,6 +77,8 @@ function twinExit(): TwinExit {
 
 export interface TestJobs extends TestSwarms {
   jobs: JobRunner;
+  /** What the cache was told. */
+  told: { kept: [Digest, number][]; loaded: Digest[]; rounds: number };
   exit: TwinExit;
   start(jobId: string, ...images: TestImage[]): void;
   /** The same, and a person waits. */
@@ -86,13 +91,19 @@ export interface TestJobs extends TestSwarms {
 export async function testJobs(): Promise<TestJobs> {
   const kit = await testSwarms();
   const exit = twinExit();
+  const told: TestJobs['told'] = { kept: [], loaded: [], rounds: 0 };
   const jobs = new JobRunner({
+    cache: {
+      keep: (digest, untilMs) => void told.kept.push([digest, untilMs]),
+      loaded: (digests) => void told.loaded.push(...digests),
+      round: async () => void told.rounds++,
+    },
     ...{ swarms: kit.swarms, store: kit.host.store, exit, logger: silent, send: kit.send },
     peerName: (peerId) => kit.names.get(peerId) ?? peerId,
   });
   onTestFinished(() => jobs.stop());
   const self: TestJobs = {
-    ...{ ...kit, jobs, exit },
+    ...{ ...kit, jobs, exit, told },
     start: (jobId, ...images) => jobs.start(jobMessage(jobId, images)),
     pull: (jobId, ...images) => jobs.start({ ...jobMessage(jobId, images), class: 'pull' }),
     report: (jobId) => kit.saidOf('report').findLast((report) => report.jobId === jobId)?.images ?? [],

@@ -37,7 +37,8 @@ export async function answerBlob(asked: BlobAnswer): Promise<void> {
   if (range !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${size}`;
   response.writeHead(range === undefined ? 200 : 206, { ...headers, 'content-length': end - start });
   if (request.method === 'HEAD') return void response.end();
-  await pipeline(Readable.from(bytesOf(asked, { start, end }), { objectMode: false }), response);
+  const done = blob.use();
+  await pipeline(Readable.from(bytesOf(asked, { start, end }), { objectMode: false }), response).finally(done);
 }
 
 async function* bytesOf(asked: BlobAnswer, { start, end }: ByteRange): AsyncGenerator<Uint8Array> {

@@ -125,18 +125,21 @@ describe('the stand-in', () => {
   });
 });
 
-it('a registry whose name leads back to the proxy is found out, not asked for ever', async () => {
+it.each([
+  ['/v2/team/app/tags/list', '/v2/team/app/tags/list'],
+  ['/shoal/token', '/v2/'],
+])('a registry whose name leads back to the proxy is found out by %s, not asked for ever', async (path, asked) => {
   let ask: (headers: IncomingHttpHeaders) => Promise<Answer> = () => Promise.reject();
   const registry = await fakeRegistry((request, response) => {
     ask(request.headers).then(({ status, text }) => response.writeHead(status).end(text));
   });
   const { proxy } = await proxyWithDoors({ registries: [{ host: HARBOR, url: registry.url }] });
-  ask = async (headers) => askOn(await plainTo(proxy.port), '/v2/', { headers: headers as Record<string, string> });
+  ask = async (headers) => askOn(await plainTo(proxy.port), path, { headers: headers as Record<string, string> });
   expect(await ask({})).toMatchObject({
     status: 508,
     text: expect.stringContaining('give its entry in registries an address'),
   });
-  expect(registry.asked).toHaveLength(1);
+  expect(registry.asked).toEqual([`GET ${asked}`]);
 });
 
 it('what is set for other programs is not used for the way to registries', async () => {

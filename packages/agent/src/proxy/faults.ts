@@ -2,6 +2,7 @@
  * What a client of the proxy is told when nothing can serve it, in the distribution spec's form. Docker tries again
  * after a 5xx or a cut and takes a 4xx for final: so what may pass is a 5xx.
  */
+import type { ServerResponse } from 'node:http';
 import { RegistryError } from '@shoal/registry';
 
 export interface ProxyFault {
@@ -10,12 +11,15 @@ export interface ProxyFault {
   message: string;
 }
 
-export function faultBody({ code, message }: ProxyFault): string {
-  return JSON.stringify({ errors: [{ code, message }] });
+export function answerFault(response: ServerResponse, fault: ProxyFault): void {
+  const { status, code, message } = fault;
+  const body = JSON.stringify({ errors: [{ code, message }] });
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  response.writeHead(status, reasonOf(fault), headers).end(body);
 }
 
 /** For the status line: of an answer to its first request docker shows nothing else. */
-export function reasonOf({ message }: ProxyFault): string {
+function reasonOf({ message }: ProxyFault): string {
   return message.replace(/[^\x20-\x7e]/g, '?').slice(0, 300);
 }
 

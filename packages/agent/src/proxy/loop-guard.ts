@@ -14,14 +14,15 @@ export interface LoopGuard {
 
 export function createLoopGuard(): LoopGuard {
   const pseudonym = `shoal-${randomUUID()}`;
+  const marked = ({ via, ...headers }: Record<string, string> = {}): Record<string, string> => {
+    const passed = via === undefined ? '' : `${via}, `;
+    return { ...headers, via: `${passed}1.1 ${pseudonym}` };
+  };
   return {
     mark: (upstream) => ({
       ...upstream,
-      request(request) {
-        const { via, ...headers } = request.headers;
-        const passed = via === undefined ? '' : `${via}, `;
-        return upstream.request({ ...request, headers: { ...headers, via: `${passed}1.1 ${pseudonym}` } });
-      },
+      request: (request) => upstream.request({ ...request, headers: marked(request.headers) }),
+      token: (ask) => upstream.token({ ...ask, headers: marked(ask.headers) }),
     }),
     faultOf({ headers }) {
       if (!headers.via?.includes(pseudonym)) return undefined;

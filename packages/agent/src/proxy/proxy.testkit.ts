@@ -65,12 +65,14 @@ export interface PulledKit {
   /** Nothing can be kept. */
   diskIsFull: boolean;
   waits: Partial<PullWaits>;
+  /** The cap of pulls; default: none. */
+  bytesPerSecond: number;
 }
 
 /** Pulls over a store, with a test as the swarm; and what the swarm was asked. */
 export function pullsKit(
   store: BlobStore,
-  { opens, refusal, away, silent: isSilent, diskIsFull, waits = {} }: Partial<PulledKit>,
+  { opens, refusal, away, silent: isSilent, diskIsFull, waits = {}, bytesPerSecond }: Partial<PulledKit>,
 ) {
   const seen = {
     asked: [] as unknown[],
@@ -102,6 +104,7 @@ export function pullsKit(
   const memory = createPieceMemory();
   const pulls = createPulls({
     ...{ swarms, store: diskIsFull ? full(store) : store, logger: silent, waits, isTrackerThere: () => away !== true },
+    bytesPerSecond: () => bytesPerSecond ?? Number.POSITIVE_INFINITY,
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
   return { pulls, swarms: seen };

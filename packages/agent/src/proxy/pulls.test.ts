@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BlobStore } from '../store/blob-store.ts';
 import { blobOf, fill } from '../store/store.testkit.ts';
-import { until } from '../wait.testkit.ts';
+import { createGate, until } from '../wait.testkit.ts';
 import { type Handler, serveRange } from './proxy.testkit.ts';
 import { ALICE, BLOB, guarded, PATH, proxyTo, serveBlob } from './proxy-to.testkit.ts';
 
@@ -59,6 +59,19 @@ describe('a blob that is on its way', () => {
     expect(gets.map(({ headers }) => headers.range)).toEqual(['bytes=131072-262143']);
     expect(sentBytes.registry).toBeGreaterThan(0);
     expect(swarms.offered).toEqual([BLOB.digest]);
+  });
+
+  it('is waited for as long as the cap needs for a piece', async () => {
+    const waits = { pieceMs: 20 };
+    const capped = await proxyTo(serveBlob, {}, { opens: pieces([0]), waits, bytesPerSecond: 10_000 });
+    const answer = capped.ask(PATH);
+    await until('the wait', () => capped.swarms.reading.includes(1));
+    const free = await proxyTo(serveBlob, {}, { opens: pieces([0]), waits });
+    await free.ask(PATH); // began later and has waited its 20 ms
+    expect(capped.proxy.running()).toMatchObject([{ source: 'swarm', clients: 1 }]);
+    await fill(capped.store, BLOB);
+    expect((await answer).bytes.equals(BLOB.bytes)).toBe(true);
+    expect(capped.registry.asked).toEqual([]);
   });
 
   it('goes on by each client’s own request when the registry’s bytes are wrong', async () => {
@@ -141,12 +154,22 @@ describe('a blob that no swarm brings', () => {
   });
 });
 
-it('more than two thousand bodies at a time are refused so that engines try again', async () => {
-  const { store, proxy, ask } = await proxyTo(serveBlob, {}, { opens: (place) => fill(place, BLOB, []) });
-  const waiting = Array.from({ length: 2048 }, () => ask(PATH));
-  await until('all', () => proxy.running()[0]?.clients === 2048);
-  await until('one more to be refused', async () => (await ask(PATH, {}, 'GET')).status === 503);
-  await fill(store, BLOB);
-  expect((await Promise.all(waiting)).every(({ bytes }) => bytes.length === BLOB.size)).toBe(true);
-  expect((await ask(PATH)).status).toBe(200);
+it('more than two thousand bodies at a time are refused so that engines try again, though all come at once', async () => {
+  const small = blobOf(1000);
+  const path = `/v2/team/app/blobs/${small.digest}`;
+  const letIn = createGate();
+  const opens = (place: BlobStore) => letIn.opened.then(() => fill(place, small));
+  const serve: Handler = (request, response) => serveRange(request, response, small.bytes);
+  const { ask } = await proxyTo(serve, {}, { opens, waits: { joinMs: 60_000 } });
+  let refused = 0;
+  const answers = Array.from({ length: 2148 }, async () => {
+    const { status } = await ask(path);
+    if (status === 503) refused++;
+    return status;
+  });
+  await until('the refusals', () => refused === 100); // while all others wait for the tracker
+  letIn.open();
+  const statuses = await Promise.all(answers);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(2048);
+  expect((await ask(path)).status).toBe(200);
 }, 60_000);

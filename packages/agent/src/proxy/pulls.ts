@@ -13,6 +13,7 @@ import type { BlobStore } from '../store/blob-store.ts';
 import type { Coming, Swarms } from '../swarm/swarms.ts';
 import type { DirectReading } from './direct-reading.ts';
 import type { ProxySource } from './forward.ts';
+import { pieceWaitMs } from './piece-wait.ts';
 import { rangeOf } from './range.ts';
 import { askRegistry, type BlobRequest, mayRead } from './registry-right.ts';
 
@@ -21,6 +22,8 @@ export interface PullsOptions {
   store: Pick<BlobStore, 'get' | 'open'>;
   /** Reads what is missing of a blob from its registry, from this piece on and then before it. */
   readDirectly(reading: DirectReading): Promise<void>;
+  /** The download rate in force for pulls. */
+  bytesPerSecond(): number;
   /** Whether there is a session with the tracker. */
   isTrackerThere(): boolean;
   logger: Logger;
@@ -32,7 +35,7 @@ export interface PullsOptions {
 export interface PullWaits {
   /** For the tracker to let us in. */
   joinMs: number;
-  /** For the next piece in order, before the registry is asked. */
+  /** For the next piece in order, before the registry is asked; longer under a cap that needs longer for it. */
   pieceMs: number;
   /** At most so long before a registry is read without a tracker: a thousand hosts lose it in the same moment. */
   jitterMs: number;
@@ -169,14 +172,17 @@ export function createPulls(options: PullsOptions): Pulls {
     pull.ended.catch(() => {}); // whoever waits for a piece sees
   };
 
+  const waitMs = ({ pieceLength: pieceBytes }: BlobFile): number =>
+    pieceWaitMs({ pieceBytes, bytesPerSecond: options.bytesPerSecond(), pulls: pulls.size }, waits.pieceMs);
+
   const whenHere = async ({ digest, pull, blob, key, signal }: Reader, position: number): Promise<void> => {
     const piece = Math.floor(position / blob.pieceLength);
     while (!blob.complete && !blob.held.has(piece)) {
       pull.waiting.set(key, piece);
-      swarms.setReading(digest, [...pull.waiting.values()]);
+      swarms.setReading(digest, [...new Set(pull.waiting.values())]);
       const isDirect = pull.source === 'registry';
       try {
-        const late = isDirect ? [] : [AbortSignal.timeout(waits.pieceMs)];
+        const late = isDirect ? [] : [AbortSignal.timeout(waitMs(blob))];
         const waiting = blob.whenHeld(piece, AbortSignal.any([signal, ...late]));
         await Promise.race([waiting, pull.ended.then(() => waiting)]);
       } catch (error) {

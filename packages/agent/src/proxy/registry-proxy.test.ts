@@ -3,6 +3,7 @@ import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { fill } from '../store/store.testkit.ts';
+import { until } from '../wait.testkit.ts';
 import { fakeRegistry } from './proxy.testkit.ts';
 import { ALICE, BLOB, guarded, PATH, proxyTo, serveBlob } from './proxy-to.testkit.ts';
 
@@ -57,6 +58,20 @@ describe('a blob that is here', () => {
     expect([other.status, other.bytes.length]).toEqual([200, 300_000]);
     const beyond = await ask(PATH, { range: 'bytes=300000-' });
     expect([beyond.status, beyond.headers['content-range']]).toEqual([416, 'bytes */300000']);
+  });
+
+  it('is in use while it is sent, so that nobody evicts it', async () => {
+    const { store, ask } = await proxyTo(guarded);
+    const file = await fill(store, BLOB);
+    const seen: boolean[] = [];
+    const read = file.read.bind(file);
+    file.read = (position, target) => {
+      seen.push(file.inUse);
+      return read(position, target);
+    };
+    expect((await ask(PATH, ALICE)).status).toBe(200);
+    expect(new Set(seen)).toEqual(new Set([true]));
+    await until('the end', () => !file.inUse);
   });
 
   it('has a HEAD', async () => {

@@ -3,7 +3,7 @@
  * else from the registry, with the client's own credentials.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { isDigest } from '@shoal/oci';
+import { type Digest, isDigest } from '@shoal/oci';
 import { createUpstream, type Upstream } from '@shoal/registry';
 import type { Logger } from 'pino';
 import { AgentError, toPortError } from '../errors.ts';
@@ -13,13 +13,14 @@ import type { Authority } from './authority.ts';
 import { answerBlob } from './blob-answer.ts';
 import { cachedBlob } from './cached-blob.ts';
 import { type DoorsOptions, openDoors } from './doors.ts';
-import { faultBody, faultOf, type ProxyFault, reasonOf } from './faults.ts';
-import { type Exchange, forward, isAway, type ProxySource, SOURCE } from './forward.ts';
+import { answerFault, faultOf, type ProxyFault } from './faults.ts';
+import { type Exchange, forward, isAway, type ProxySource } from './forward.ts';
 import { createKeptManifests } from './kept-manifests.ts';
+import { authorizationAt, createLoginDesk, pong } from './login-desk.ts';
 import { createLoopGuard } from './loop-guard.ts';
 import { answerManifest } from './manifest-answer.ts';
 import type { PullStatus, Pulls } from './pulls.ts';
-import { mayRead } from './registry-right.ts';
+import { type BlobRequest, mayRead } from './registry-right.ts';
 import { createRights } from './rights.ts';
 import { type Route, routeOf } from './route.ts';
 
@@ -75,8 +76,10 @@ export interface RegistryProxy {
   close(): Promise<void>;
 }
 
-/** Blobs sent at a time: each holds some 100 KB, whatever its client takes. One engine asks for three. */
+/** Blobs sent at a time: each holds some 200 KB, whatever its client takes. One engine asks for three. */
 const MOST_BODIES = 2048;
+/** Connections that the kernel keeps until we see them; of Node's 511 thousands at once waited a minute for their turn. */
+const BACKLOG = 4096;
 const CROWDED: ProxyFault = {
   status: 503,
   code: 'TOOMANYREQUESTS',
@@ -96,6 +99,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   const { trustRightsForMs: trustMs = 0, staleTagsForMs: staleTagsMs = 0 } = options;
   const rights = createRights(parts.nowMs, trustMs);
   const kept = createKeptManifests();
+  const logins = createLoginDesk({ known, upstreams, trustsAway: trustMs > 0 });
   const sentBytes = { cache: 0, swarm: 0, registry: 0 };
   const onSent = (source: ProxySource, bytes: number): void => {
     sentBytes[source] += bytes;
@@ -117,28 +121,25 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   let bodies = 0;
 
   const answer = async (route: Exclude<Route, { kind: 'ping' }>, exchange: Exchange): Promise<void> => {
-    const { headers } = exchange.request;
     if (route.kind === 'other') return answerOther(exchange);
-    if (route.kind === 'manifest') {
-      const { host, repository, reference } = route;
-      const claim = { host, repository, digest: reference, authorization: headers.authorization };
-      const isTag = !isDigest(reference);
-      return answerManifest({ ...exchange, claim, rights, kept, isTag, staleTagsMs, nowMs: parts.nowMs });
-    }
+    const { host, repository } = route;
+    const digest = route.kind === 'blob' ? route.digest : route.reference;
+    const claim = { host, repository, digest, authorization: exchange.request.headers.authorization };
+    const asked = { ...exchange, claim, rights };
+    if (route.kind === 'manifest')
+      return answerManifest({ ...asked, kept, isTag: !isDigest(digest), staleTagsMs, nowMs: parts.nowMs });
     // Counted before the first wait: thousands that come at once all wait for the same answers.
-    if (bodies >= MOST_BODIES) return refuse(exchange.response, CROWDED);
+    if (bodies >= MOST_BODIES) return answerFault(exchange.response, CROWDED);
     bodies++;
-    return answerForBlob(route, exchange).finally(() => bodies--);
+    return answerForBlob(route.digest, asked).finally(() => bodies--);
   };
 
-  const answerForBlob = async (route: Extract<Route, { kind: 'blob' }>, exchange: Exchange): Promise<void> => {
-    const { method, headers } = exchange.request;
-    const { host, repository, digest } = route;
-    const asked = { ...exchange, claim: { host, repository, digest, authorization: headers.authorization }, rights };
+  const answerForBlob = async (digest: Digest, asked: BlobRequest): Promise<void> => {
+    const { method } = asked.request;
     const here = store.get(digest);
     let pulled = here?.complete && (await mayRead(asked)) ? cachedBlob(here) : undefined;
     if (!here?.complete && method === 'GET') pulled = await pulls.open(asked);
-    if (pulled === undefined) return forward(exchange); // in the registry's own words, such as where to get a token
+    if (pulled === undefined) return forward(asked); // in the registry's own words, such as where to get a token
     const onBroken = (error: unknown): void => {
       logger.error(
         { event: 'blob broken off', digest, err: error },
@@ -146,20 +147,24 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       );
       if (here?.complete) parts.onSpoilt(digest);
     };
-    return answerBlob({ ...exchange, pulled, onBroken });
+    return answerBlob({ ...asked, pulled, onBroken });
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const entrance = guard.faultOf(request) ?? doors.entranceOf(request);
-    if ('status' in entrance) return refuse(response, entrance);
+    if ('status' in entrance) return answerFault(response, entrance);
     const { registry: fixed, target } = entrance;
+    if (fixed === undefined && (await logins.answer(request, response, target))) return;
     const route = routeOf({ method: request.method ?? 'GET', target }, { ...known, fixed });
-    if ('status' in route) return refuse(response, route);
+    if ('status' in route) return answerFault(response, route);
     if (route.kind === 'ping') return pong(response);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const { signal } = gone;
     const upstream = upstreams.get(route.host) as Upstream;
+    const authorization = authorizationAt(route.host, request.headers.authorization);
+    if (authorization === undefined) delete request.headers.authorization;
+    else request.headers.authorization = authorization;
     const exchange = { request, response, upstream, target: route.target, signal, onSent };
     await answer(route, { ...exchange, take: (bytes) => parts.take(bytes, signal) });
   };
@@ -172,7 +177,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
         'a pull was not served',
       );
       if (response.headersSent) response.destroy();
-      else refuse(response, faultOf(error));
+      else answerFault(response, faultOf(error));
     });
   });
   server.requestTimeout = 0; // a push may take as long as it likes
@@ -180,7 +185,7 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
   const doors = await openDoors(options, { server, authority, hosts: known.hosts, logger });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(toPortError(error, options, 'proxy.port')));
-    server.listen(options.port, options.host, resolve);
+    server.listen({ port: options.port, host: options.host, backlog: BACKLOG }, resolve);
   }).catch(async (error: unknown) => {
     await doors.close();
     throw error;
@@ -199,15 +204,4 @@ export async function openRegistryProxy(options: ProxyOptions, parts: ProxyParts
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
     },
   };
-}
-
-/** There is a registry here, and it asks for no login now. */
-function pong(response: ServerResponse): void {
-  response.writeHead(200, { 'docker-distribution-api-version': 'registry/2.0', [SOURCE]: 'cache' }).end('{}');
-}
-
-function refuse(response: ServerResponse, fault: ProxyFault): void {
-  const body = faultBody(fault);
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  response.writeHead(fault.status, reasonOf(fault), headers).end(body);
 }

@@ -25,6 +25,7 @@ export type Route =
 const API = '/v2/';
 export const HUB = 'docker.io';
 const HUB_NAMES = new Set([HUB, 'registry-1.docker.io', 'index.docker.io']);
+const INVALID_NAME: ProxyFault = { status: 400, code: 'NAME_INVALID', message: 'invalid repository name' };
 const CONTENT = /^(.+)\/(manifests|blobs)\/([^/]+)$/;
 
 export function routeOf(
@@ -40,7 +41,7 @@ export function routeOf(
   const content = path.startsWith(API) ? CONTENT.exec(decoded(path.slice(API.length))) : null;
   if (content === null || (method !== 'GET' && method !== 'HEAD')) return { kind: 'other', host, target: upstream };
   const [, repository = '', kind, reference = ''] = content;
-  if (!isRepository(repository)) return { status: 400, code: 'NAME_INVALID', message: 'invalid repository name' };
+  if (!isRepository(repository)) return INVALID_NAME;
   if (kind === 'blobs') {
     if (isDigest(reference)) return { kind: 'blob', host, target: upstream, repository, digest: reference };
     return { status: 400, code: 'DIGEST_INVALID', message: 'provided digest is not one' };
@@ -48,6 +49,14 @@ export function routeOf(
   if (isDigest(reference) || isTag(reference))
     return { kind: 'manifest', host, target: upstream, repository, reference };
   return { status: 400, code: 'MANIFEST_INVALID', message: 'neither a tag nor a digest' };
+}
+
+/** The registry of a repository as clients of the proxy name it, and its name there. */
+export function repositoryAt(name: string, known: KnownRegistries): { host: string; repository: string } | ProxyFault {
+  const place = placeOf(`${API}${name}`, known);
+  if ('status' in place) return place;
+  const repository = place.path.slice(API.length);
+  return isRepository(repository) ? { host: place.host, repository } : INVALID_NAME;
 }
 
 /** The registry, and what is left of the target for it. */

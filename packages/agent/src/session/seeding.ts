@@ -25,6 +25,7 @@ export interface SeedingOptions {
 export interface Seeding {
   /** Blob bytes read from registries by this process. */
   readonly originBytes: number;
+  isReading(digest: string): boolean;
   /** Resolves when the swarm is open; the reading goes on. */
   seed(message: TrackerMessageOf<'seed'>): Promise<void>;
   read(message: TrackerMessageOf<'read'>): void;
@@ -95,6 +96,7 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     get originBytes() {
       return originBytes;
     },
+    isReading: (digest) => [...readers.values()].some(({ runner }) => runner.blob.digest === digest),
     async seed(message) {
       const { swarm, shared } = message;
       try {

@@ -2,6 +2,7 @@
 import type { AgentOptions } from '../agent.ts';
 import type { AgentStatus } from '../agent-status.ts';
 import type { TrafficControl } from '../bandwidth/traffic-control.ts';
+import type { Cache } from '../cache/cache.ts';
 import type { Identity } from '../identity.ts';
 import type { JobRunner } from '../job/job-runner.ts';
 import type { PeerPort } from '../peer/peer-port.ts';
@@ -18,6 +19,7 @@ export interface StatusParts {
   state: AgentSessionState;
   store: BlobStore;
   swarms: Swarms;
+  cache: Cache;
   jobs: JobRunner;
   uploads: UploadScheduler;
   seeding: Seeding;
@@ -32,6 +34,7 @@ export function createStatus({
   state,
   store,
   swarms,
+  cache,
   jobs,
   uploads,
   seeding,
@@ -51,6 +54,7 @@ export function createStatus({
     traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
     ...(proxy && { proxy: proxyStatus(proxy) }),
     limits: traffic.inForce(),
+    cache: cache.status(),
     blobs: store.list().map((blob) => ({
       digest: blob.digest,
       size: blob.size,

@@ -29,3 +29,21 @@ it('leaves a blob that was removed in the middle alone', async () => {
   await check.idle();
   expect(found).toEqual([]);
 });
+
+it('gives the hash of a blob to who waits for it, after those that are being checked, until it is aborted', async () => {
+  const store = await testStore();
+  const [first, second] = [blobOf(20_000_000, { pieceLength: 1 << 20 }), blobOf(9_000_000, { mark: 'b' })];
+  const files = [await fill(store, first), await fill(store, second)];
+  const check = createBackgroundCheck({ onWrong() {}, pauseMs: 0 });
+  for (const file of files) check.add(file);
+  const abort = new AbortController();
+  let hashed = 0;
+  const onBytes = (bytes: number) => {
+    hashed += bytes;
+    abort.abort(new Error('enough'));
+  };
+  await expect(check.digestOf(files[0]!, { onBytes, signal: abort.signal })).rejects.toThrow('enough');
+  expect(hashed).toBe(8 * 1024 * 1024);
+  const { signal } = new AbortController();
+  expect(`sha256:${await check.digestOf(files[1]!, { onBytes() {}, signal })}`).toBe(second.digest);
+});

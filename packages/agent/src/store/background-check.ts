@@ -15,9 +15,16 @@ export interface BackgroundCheckOptions {
 export interface BackgroundCheck {
   /** Checks a complete blob when its turn comes. */
   add(blob: BlobFile): void;
+  /** The hash of a complete blob in hex, as fast as the disk goes. Rejects with the signal's reason, or when the blob is closed. */
+  digestOf(blob: BlobFile, options: DigestOptions): Promise<string>;
   /** Resolves when nothing is left to check. */
   idle(): Promise<void>;
   stop(): void;
+}
+
+export interface DigestOptions {
+  onBytes(bytes: number): void;
+  signal: AbortSignal;
 }
 
 const PAUSE_MS = 50;
@@ -41,9 +48,28 @@ export function createBackgroundCheck({ onWrong, pauseMs = PAUSE_MS }: Backgroun
     const right = stopped || (await isRight(blob).catch(() => true));
     if (!right) onWrong(blob);
   };
+  const hashOf = async (blob: BlobFile, { onBytes, signal }: DigestOptions): Promise<string> => {
+    let hash = '';
+    for (let position = 0; position < blob.size || hash === ''; position += STEP_BYTES) {
+      signal.throwIfAborted();
+      const bytes = Math.min(STEP_BYTES, blob.size - position);
+      hash = await blob.digestStep(position, bytes);
+      onBytes(bytes);
+    }
+    return hash;
+  };
   return {
     add(blob) {
       last = last.then(() => check(blob));
+    },
+    // Of one blob at a time: a worker has one state of such a hash.
+    digestOf(blob, options) {
+      const hashing = last.then(() => hashOf(blob, options));
+      last = hashing.then(
+        () => {},
+        () => {},
+      );
+      return hashing;
     },
     idle: () => last,
     stop() {

@@ -43,6 +43,9 @@ export class BlobFile implements BlobFacts {
   /** Of a complete blob: pieces looked at since the file was written last. */
   #checked: { mtimeMs: number; pieces: PieceSet } | undefined;
   #closed = false;
+  /** Milliseconds since the epoch; 0: not since this process began. Bytes that came or went, not checks of them. */
+  lastUsedMs = 0;
+  #users = 0;
 
   private constructor(
     map: PieceMap,
@@ -74,7 +77,9 @@ export class BlobFile implements BlobFacts {
       await retryWhileHeld(() => rm(mapPath(path), { force: true }));
       const file = await openWithLength(path, 'w+', facts.size);
       const held = Buffer.alloc(Math.ceil(pieceCount(facts.size, facts.pieceLength) / 8));
-      return new BlobFile({ ...facts, hashes: Buffer.alloc(0), held, clean: false }, { path, file, workers });
+      const blob = new BlobFile({ ...facts, hashes: Buffer.alloc(0), held, clean: false }, { path, file, workers });
+      blob.lastUsedMs = Date.now();
+      return blob;
     } catch (error) {
       throw toStoreError(error, path);
     }
@@ -98,6 +103,17 @@ export class BlobFile implements BlobFacts {
     } catch (error) {
       throw toStoreError(error, path);
     }
+  }
+
+  /** Somebody reads it who cannot do without. */
+  get inUse(): boolean {
+    return this.#users > 0;
+  }
+
+  /** Until the returned function is called, once. */
+  use(): () => void {
+    this.#users++;
+    return () => void this.#users--;
   }
 
   get complete(): boolean {
@@ -166,6 +182,7 @@ export class BlobFile implements BlobFacts {
   }
 
   async read(position: number, target: Uint8Array): Promise<void> {
+    this.lastUsedMs = Date.now();
     for (let done = 0; done < target.length; ) {
       const { bytesRead } = await this.#file.read(target, done, target.length - done, position + done);
       if (bytesRead === 0) throw new AgentError('STORE_FAILED', `${this.path} ends early`);
@@ -177,6 +194,7 @@ export class BlobFile implements BlobFacts {
   async readInto(position: number, targets: readonly Uint8Array[]): Promise<void> {
     const [only] = targets;
     if (targets.length === 1 && only !== undefined) return this.read(position, only);
+    this.lastUsedMs = Date.now();
     const wanted = targets.reduce((sum, { length }) => sum + length, 0);
     const { bytesRead } = await this.#file.readv([...targets], position);
     if (bytesRead !== wanted) throw new AgentError('STORE_FAILED', `${this.path} ends early`);
@@ -238,7 +256,7 @@ export class BlobFile implements BlobFacts {
     const { pieces } = this.#checked;
     // Read behind a gap, under the digest of the whole: there is no hash to compare it with.
     if (pieces.has(piece) || piece >= this.hashCount) return;
-    if (!(await this.#holdsOnDisk(piece)))
+    if (!(await this.holdsOnDisk(piece)))
       throw new AgentError('STORE_FAILED', `piece ${piece} in ${this.path} is not what it was; it is fetched again`);
     pieces.add(piece);
   }
@@ -254,8 +272,7 @@ export class BlobFile implements BlobFacts {
   async remove(): Promise<void> {
     await this.#settle();
     await this.#file.close();
-    await retryWhileHeld(() => rm(mapPath(this.path), { force: true }));
-    await retryWhileHeld(() => rm(this.path, { force: true }));
+    await removeFiles(this.path);
   }
 
   /** Takes no more pieces and waits for those being written and for the map. */
@@ -287,6 +304,7 @@ export class BlobFile implements BlobFacts {
   }
 
   #claim(piece: number): void {
+    this.lastUsedMs = Date.now();
     this.held.add(piece);
     this.#tellWaiting();
     if (this.#flushTimer !== undefined || this.#closed) return;
@@ -324,21 +342,26 @@ export class BlobFile implements BlobFacts {
     const held = [...this.held];
     const stride = Math.max(1, Math.floor(held.length / SAMPLE_PIECES));
     const sample = held.filter((_, at) => at % stride === 0);
-    return (await Promise.all(sample.map((piece) => this.#holdsOnDisk(piece)))).every(Boolean);
+    return (await Promise.all(sample.map((piece) => this.holdsOnDisk(piece)))).every(Boolean);
   }
 
   async #recheck(): Promise<void> {
     const check = async (piece: number): Promise<void> => {
-      if (!(await this.#holdsOnDisk(piece))) this.held.delete(piece);
+      if (!(await this.holdsOnDisk(piece))) this.held.delete(piece);
     };
     await Promise.all([...this.held].map(check));
   }
 
   /** False for what cannot be read, too: it is fetched again. */
-  async #holdsOnDisk(piece: number): Promise<boolean> {
+  async holdsOnDisk(piece: number): Promise<boolean> {
     const hash = await this.#hashOnDisk(piece, 'sha256').catch(() => undefined);
     return hash !== undefined && hash === this.hashOf(piece);
   }
+}
+
+/** The map first: without one nothing in the data file is believed. */
+export async function removeFiles(dataPath: string): Promise<void> {
+  for (const path of [mapPath(dataPath), dataPath]) await retryWhileHeld(() => rm(path, { force: true }));
 }
 
 export function mapPath(dataPath: string): string {

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestHex } from '@shoal/oci';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { mapPath } from './blob-file.ts';
 import { openBlobStore } from './blob-store.ts';
 import { blobOf, dataPath, fill, PIECE, temporaryFolder, testStore, testWorkers } from './store.testkit.ts';
@@ -118,5 +118,69 @@ describe('a blob', () => {
     await store.remove(blob.digest);
     await store.remove(blob.digest);
     expect((await store.open(blob)).held.count).toBe(0);
+  });
+});
+
+describe('room for a blob', () => {
+  it('is asked for before its file is begun, for all that are being begun', async () => {
+    const folder = temporaryFolder();
+    const asked: [number, number][] = [];
+    const store = await openBlobStore(folder, testWorkers(), {
+      makeRoom: async (bytes) => void asked.push([bytes, readdirSync(folder).length]),
+    });
+    onTestFinished(() => store.close());
+    const [a, b] = [blobOf(1000, { mark: 'a' }), blobOf(10, { mark: 'b' })];
+    await Promise.all([store.open(a), store.open(b), store.open(a)]);
+    await store.open(a);
+    const lockOnly = 1;
+    expect(asked).toEqual([
+      [1010, lockOnly],
+      [1010, lockOnly],
+    ]);
+  });
+});
+
+describe('a blob that is removed', () => {
+  it('and begun again at once keeps its new file', async () => {
+    const folder = temporaryFolder();
+    const store = await testStore(folder);
+    const blob = blobOf(2 * PIECE);
+    for (let turn = 0; turn < 20; turn++) {
+      await fill(store, blob, [0]);
+      const removing = store.remove(blob.digest);
+      const again = await store.open(blob);
+      await removing;
+      expect([again.held.count, existsSync(again.path)]).toEqual([0, true]);
+    }
+  });
+
+  it('without its files being deletable is in no list, and they are deleted later', async () => {
+    const folder = temporaryFolder();
+    const store = await testStore(folder);
+    const blob = blobOf(PIECE);
+    const { path } = await fill(store, blob);
+    rmSync(path);
+    mkdirSync(path); // what cannot be deleted like a file
+    await expect(store.remove(blob.digest)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    expect(store.list()).toEqual([]);
+    expect(await store.removeLeftovers()).toBe(PIECE);
+    rmdirSync(path);
+    writeFileSync(path, 'released');
+    expect(await store.removeLeftovers()).toBe(0);
+    expect(readdirSync(folder)).toEqual(['lock']);
+  });
+
+  it('and begun again is no leftover any more', async () => {
+    const folder = temporaryFolder();
+    const store = await testStore(folder);
+    const blob = blobOf(PIECE);
+    const { path } = await fill(store, blob);
+    rmSync(path);
+    mkdirSync(path);
+    await expect(store.remove(blob.digest)).rejects.toThrow();
+    rmdirSync(path);
+    await fill(store, blob);
+    await store.removeLeftovers();
+    expect(existsSync(path)).toBe(true);
   });
 });

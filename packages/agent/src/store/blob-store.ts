@@ -1,28 +1,43 @@
 /**
  * The blobs of one agent, by digest: found again at start, one `BlobFile` each. One agent a folder,
- * by a lock file that names its process. Decides no eviction yet.
+ * by a lock file that names its process. Decides no eviction: `cache/` does.
  */
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestHex } from '@shoal/oci';
 import { AgentError, toStoreError } from '../errors.ts';
-import { type BlobFacts, BlobFile, mapPath } from './blob-file.ts';
+import { type BlobFacts, BlobFile, mapPath, removeFiles } from './blob-file.ts';
 import { decodePieceMap } from './piece-map.ts';
 import type { PieceWorkers } from './piece-workers.ts';
-import { retryWhileHeld } from './replace-file.ts';
 
 export interface BlobStore {
   get(digest: Digest): BlobFile | undefined;
   list(): BlobFile[];
   /** The blob as it is on disk, or a new one. Throws BLOB_CONFLICT when the facts differ. */
   open(facts: BlobFacts): Promise<BlobFile>;
+  /** It is in no list at once. Rejects when its files cannot be deleted now: `removeLeftovers` tries again. */
   remove(digest: Digest): Promise<void>;
+  /** Deletes what another program held open. Resolves with the bytes that it still holds. */
+  removeLeftovers(): Promise<number>;
   close(): Promise<void>;
 }
 
-export async function openBlobStore(folder: string, workers: PieceWorkers): Promise<BlobStore> {
+export interface BlobStoreOptions {
+  /** Asked before a blob is begun, with the bytes of all that are being begun. */
+  makeRoom?(wantedBytes: number): Promise<void>;
+}
+
+export async function openBlobStore(
+  folder: string,
+  workers: PieceWorkers,
+  { makeRoom }: BlobStoreOptions = {},
+): Promise<BlobStore> {
   const blobs = new Map<Digest, BlobFile>();
   const opening = new Map<Digest, Promise<BlobFile>>();
+  /** A blob that is begun again must not lose its file to the end of the one before. */
+  const removing = new Map<Digest, Promise<void>>();
+  /** Bytes by path of the data file. */
+  const leftovers = new Map<string, number>();
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw toStoreError(error, folder);
   });
@@ -35,18 +50,23 @@ export async function openBlobStore(folder: string, workers: PieceWorkers): Prom
     throw toStoreError(error, folder);
   }
 
-  /** Bytes of blobs that are being created: they are in no list yet. */
-  let creatingBytes = 0;
+  /** Sizes of blobs that are being begun, in their order: they are in no list yet. */
+  const beginning = new Map<Digest, number>();
   const create = async (facts: BlobFacts): Promise<BlobFile> => {
-    const promisedBytes = [...blobs.values()].reduce((sum, blob) => sum + blob.size - blob.bytesHeld(), creatingBytes);
-    creatingBytes += facts.size;
+    beginning.set(facts.digest, facts.size);
     try {
+      await removing.get(facts.digest)?.catch(() => {});
+      await makeRoom?.(sumOf(beginning.values()));
       const path = join(folder, `${digestHex(facts.digest)}.blob`);
+      leftovers.delete(path);
+      const digests = [...beginning.keys()];
+      const ahead = digests.slice(0, digests.indexOf(facts.digest)).map((digest) => beginning.get(digest) ?? 0);
+      const promisedBytes = sumOf(ahead) + sumOf([...blobs.values()].map((blob) => blob.size - blob.bytesHeld()));
       const blob = await BlobFile.create(path, facts, { workers, promisedBytes });
       blobs.set(facts.digest, blob);
       return blob;
     } finally {
-      creatingBytes -= facts.size;
+      beginning.delete(facts.digest);
     }
   };
   return {
@@ -61,14 +81,34 @@ export async function openBlobStore(folder: string, workers: PieceWorkers): Prom
     },
     async remove(digest) {
       const blob = blobs.get(digest);
+      if (blob === undefined) return removing.get(digest);
       blobs.delete(digest);
-      await blob?.remove();
+      const removal = blob.remove().catch((error: unknown) => {
+        leftovers.set(blob.path, blob.bytesHeld());
+        throw toStoreError(error, blob.path);
+      });
+      removing.set(digest, removal);
+      await removal.finally(() => removing.delete(digest));
+    },
+    async removeLeftovers() {
+      for (const path of leftovers.keys())
+        await removeFiles(path).then(
+          () => leftovers.delete(path),
+          () => {}, // still held
+        );
+      return sumOf(leftovers.values());
     },
     async close() {
       await Promise.all([...blobs.values()].map((blob) => blob.close()));
       await unlock();
     },
   };
+}
+
+function sumOf(sizes: Iterable<number>): number {
+  let sum = 0;
+  for (const size of sizes) sum += size;
+  return sum;
 }
 
 function sameFacts(blob: BlobFile, facts: BlobFacts): BlobFile {
@@ -87,7 +127,7 @@ async function findBlobs(folder: string, workers: PieceWorkers, onFound: (blob: 
     const map = bytes === undefined ? undefined : decodePieceMap(bytes);
     // Without a map nothing in the file can be believed.
     if (map !== undefined && `${digestHex(map.digest)}.blob` === name) onFound(await BlobFile.open(path, map, workers));
-    else for (const useless of [path, mapPath(path)]) await retryWhileHeld(() => rm(useless, { force: true }));
+    else await removeFiles(path);
   }
 }
 

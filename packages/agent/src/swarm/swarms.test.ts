@@ -281,3 +281,31 @@ it('stopping ends every fetch', async () => {
   kit.swarms.stop();
   await expect(fetch).rejects.toMatchObject({ code: 'ABORTED' });
 });
+
+describe('a blob that is dropped', () => {
+  it('leaves its swarm; without one what was said of it is taken back', async () => {
+    const kit = await testSwarms();
+    const [inSwarm, alone] = [blobOf(2 * PIECE), blobOf(PIECE, { mark: 'alone' })];
+    await kit.joined(inSwarm, { request: 0, role: 'holder' });
+    await kit.host.store.open(alone);
+    await kit.swarms.forget(inSwarm.digest);
+    await kit.swarms.forget(alone.digest);
+    await kit.swarms.forget(alone.digest);
+    expect(kit.said.filter(({ type }) => type === 'leave')).toEqual([{ type: 'leave', swarm: swarmIdFor(inSwarm) }]);
+    expect(kit.saidOf('cached')).toEqual([
+      { type: 'cached', blobs: [{ digest: alone.digest, size: alone.size, pieces: 0, complete: false }] },
+    ]);
+    expect([kit.host.store.list(), kit.swarms.runners]).toEqual([[], []]);
+  });
+
+  it('is not begun anew by the answer to what was said of it before', async () => {
+    const kit = await testSwarms();
+    const blob = blobOf(2 * PIECE);
+    await kit.swarms.joined({
+      ...{ type: 'joined', request: 0, neighbours: [] },
+      ...kit.facts(blob, { role: 'holder' }),
+    });
+    expect(kit.said).toEqual([{ type: 'leave', swarm: swarmIdFor(blob) }]);
+    expect(kit.host.store.list()).toEqual([]);
+  });
+});

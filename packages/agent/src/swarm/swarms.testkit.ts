@@ -64,9 +64,10 @@ export async function testSwarms(options: HostOptions & { isSeeder?: boolean } =
       hashes: hashes.toString('base64'),
       ticket: ticketFor(host.identity, { swarm: swarmIdFor(blob), role }),
     }),
-    joined: (blob, answer = {}) => {
+    joined: async (blob, answer = {}) => {
       const asked = saidOf('join').findLast(({ digest }) => digest === blob.digest);
       const request = answer.request ?? asked?.request ?? 0;
+      if (request === 0) await host.store.open(blob); // what was said to be here is here
       const message: TrackerMessageOf<'joined'> = {
         ...{ type: 'joined', request, neighbours: answer.neighbours ?? [] },
         ...self.facts(blob, answer),

@@ -154,6 +154,9 @@ export class Swarms {
 
   async joined(message: TrackerMessageOf<'joined'>): Promise<void> {
     const digest = parseDigest(message.digest);
+    // The answer to what was said of a blob that is gone since.
+    if (message.request === 0 && this.#options.store.get(digest) === undefined)
+      return this.#options.send({ type: 'leave', swarm: message.swarm });
     try {
       const runner = await this.#open(message, this.#options.isSeeder() ? 'seeder' : 'agent');
       this.#options.onNeighbours(message.neighbours);
@@ -191,13 +194,19 @@ export class Swarms {
     if (fetch !== undefined) this.#join(fetch);
   }
 
-  /** The bytes on disk are wrong, whoever said otherwise: the tracker learns that they are not here any more. */
+  /** The bytes on disk are wrong, or others need the room: the tracker learns that they are not here any more. */
   async forget(digest: Digest): Promise<void> {
-    const runner = this.runnerOf(digest);
-    if (runner === undefined) return this.#options.store.remove(digest);
-    await this.drop(runner);
-    this.#reported.delete(runner.swarmId);
-    this.#options.send({ type: 'leave', swarm: runner.swarmId });
+    const { store, send } = this.#options;
+    const [runner, blob] = [this.runnerOf(digest), store.get(digest)];
+    try {
+      await (runner === undefined ? store.remove(digest) : this.drop(runner));
+    } finally {
+      if (runner !== undefined) {
+        this.#reported.delete(runner.swarmId);
+        send({ type: 'leave', swarm: runner.swarmId });
+      } else if (blob !== undefined)
+        send({ type: 'cached', blobs: [{ ...claimOf(blob), pieces: 0, complete: false }] });
+    }
   }
 
   /** The blob came from elsewhere and is whole: the tracker learns that it can be had here. */

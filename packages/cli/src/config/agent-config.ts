@@ -3,7 +3,20 @@ import { defaultEngineAddress } from '@shoal/agent';
 import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
-import { choice, duration, flag, hostName, httpUrl, path, port, rate, section, text, textMap } from './leaf.ts';
+import {
+  choice,
+  diskBudget,
+  duration,
+  flag,
+  hostName,
+  httpUrl,
+  path,
+  port,
+  rate,
+  section,
+  text,
+  textMap,
+} from './leaf.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 import { LOG_LEVELS } from './tracker-config.ts';
 
@@ -13,7 +26,7 @@ export function agentConfigFile(host: HostDefaults) {
     intro: 'Settings of `shoal agent`.',
     schema: agentSchema(host),
     switches: ['control', 'proxy'],
-    checks: [checkToken, checkExit, checkRegistries, checkProxy],
+    checks: [checkToken, checkExit, checkCache, checkRegistries, checkProxy],
   });
 }
 
@@ -68,6 +81,15 @@ function agentSchema(host: HostDefaults) {
     }).prefault({}),
     archive: section('for exit: archive', {
       folder: path('folder', 'where archives are written', { sample: '/srv/shoal/archives' }).optional(),
+    }).prefault({}),
+    cache: section('the blobs this host keeps, for itself and for others', {
+      budget: diskBudget(
+        'most they may take of the volume of dataDir: a size, or a part of it; what was used least recently goes first, what is needed never',
+      ).prefault('20 %'),
+      keep: choice(
+        ['always', 'untilLoaded'],
+        'whether a blob stays within the budget, or goes once the engine has its image and nobody needs it',
+      ).default('always'),
     }).prefault({}),
     registries: registriesKey(
       'those that the proxy stands for, with the credentials of who pulls; and for an agent with a seeder token: how it reads registries, others are read anonymously',
@@ -142,6 +164,11 @@ const checkToken: CrossCheck = ({ value, add }) => {
 const checkExit: CrossCheck = ({ value, add }) => {
   if (value('exit') === 'archive' && value('archive.folder') === undefined)
     add('archive.folder', 'is missing: exit is archive, so say where archives are written');
+};
+
+const checkCache: CrossCheck = ({ value, add }) => {
+  if (value('cache.keep') === 'untilLoaded' && ['archive', 'cache'].includes(String(value('exit'))))
+    add('cache.keep', `cannot be untilLoaded with exit: ${value('exit')}, as no engine has the image then; remove it`);
 };
 
 const checkProxy: CrossCheck = ({ value, add }) => {

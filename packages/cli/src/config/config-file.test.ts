@@ -134,6 +134,12 @@ describe('faults', () => {
     ]);
   });
 
+  it('of an agent that is to drop what no engine has', () => {
+    const yaml = `${MINIMAL}exit: cache\ncache: { keep: untilLoaded }\n`;
+    expect(faultsOf(() => agent({ yaml }))).toEqual([expect.stringMatching(/cache\.keep cannot be untilLoaded/)]);
+    expect(agent({ yaml: `${MINIMAL}cache: { keep: untilLoaded }\n` }).config.cache.keep).toBe('untilLoaded');
+  });
+
   it('of registries: places that exclude each other, accounts without a password, hosts that are listed twice', () => {
     const yaml = [
       'insecure: true',
@@ -190,6 +196,21 @@ describe('values', () => {
     const env = { SHOAL_LIMITS_DOWNLOAD: '200 Mbit/s' };
     const { config } = agent({ yaml: `${MINIMAL}limits: { upload: 60 MB/s }`, env });
     expect(config.limits).toEqual({ upload: 60_000_000, download: 25_000_000 });
+  });
+
+  it('are budgets: sizes, parts of the volume, or none', () => {
+    const budgetOf = (yaml: string) => agent({ yaml: `${MINIMAL}${yaml}` }).config.cache.budget;
+    expect(budgetOf('')).toEqual({ percent: 20 });
+    expect(budgetOf('cache: { budget: 80 GB }')).toEqual({ bytes: 80e9 });
+    expect(budgetOf('cache: { budget: 1.5TiB }')).toEqual({ bytes: 1.5 * 1024 ** 4 });
+    expect(budgetOf('cache: { budget: 7.5 % }')).toEqual({ percent: 7.5 });
+    expect(budgetOf('cache: { budget: unlimited }')).toBe('unlimited');
+    for (const wrong of ['80', '0 GB', '0 %', '101 %', '80 Gbit', '-1 GB', 'all', 'null'])
+      expect(faultsOf(() => budgetOf(`cache: { budget: ${wrong} }`))).toEqual([
+        expect.stringMatching(
+          /^agent\.yaml:2:\d+: cache\.budget .*such as "80 GB", a part of the volume such as "20 %"/,
+        ),
+      ]);
   });
 
   it('are labels from a variable', () => {

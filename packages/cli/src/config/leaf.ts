@@ -2,6 +2,7 @@
  * The kinds of keys a config file has, as zod schemas with what people must know of each: one description that help,
  * docs table and sample show. Decides what a single value may be. Does not know which keys there are.
  */
+import type { CacheBudget } from '@shoal/agent';
 import { parseRate, RateError } from '@shoal/policy';
 import { z } from 'zod';
 
@@ -116,6 +117,30 @@ export function duration(description: string, extra: Extra = {}) {
       const [, count, unit = ''] = DURATION.exec(String(value)) ?? [];
       if (count !== undefined) return Number(count) * (UNIT_MS[unit] ?? Number.NaN);
       if (String(value) === '0') return 0;
+      context.addIssue({ code: 'custom', message: expects });
+      return z.NEVER;
+    })
+    .register(leafMeta, { kind: 'text', description, expects, ...extra });
+}
+
+const BUDGET = /^(\d+(?:\.\d+)?)\s*(%|[MGT]i?B)$/i;
+const SIZE_BYTES: Record<string, number> = {
+  ...{ mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ mib: 1024 ** 2, gib: 1024 ** 3, tib: 1024 ** 4 },
+};
+
+/** A size, a part of a volume, or `unlimited`. */
+export function diskBudget(description: string, extra: Extra = {}) {
+  const expects = 'a size such as "80 GB", a part of the volume such as "20 %", or "unlimited"';
+  return z
+    .unknown()
+    .transform((value, context): CacheBudget => {
+      if (value === 'unlimited') return value;
+      const [, count, unit = ''] = BUDGET.exec(String(value).trim()) ?? [];
+      const amount = Number(count);
+      if (unit === '%' && amount > 0 && amount <= 100) return { percent: amount };
+      const bytes = Math.round(amount * (SIZE_BYTES[unit.toLowerCase()] ?? Number.NaN));
+      if (bytes > 0 && Number.isSafeInteger(bytes)) return { bytes };
       context.addIssue({ code: 'custom', message: expects });
       return z.NEVER;
     })

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
 import { checkHarbor, harborKey, hooksKey, onPushKey } from './harbor-keys.ts';
-import { choice, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
+import { choice, diskBudget, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
 import { checkMarathon, marathonKey } from './marathon.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 
@@ -74,6 +74,11 @@ function trackerSchema(host: HostDefaults) {
       limits: section('caps on its traffic', {
         upload: rate('most the seeder sends to agents').prefault('unlimited'),
         download: rate('most the seeder reads from registries and agents').prefault('unlimited'),
+      }).prefault({}),
+      cache: section('the blobs it keeps, so that the registry is not read again', {
+        budget: diskBudget(
+          'most they may take of the volume of its dataDir: a size, or a part of it; what was used least recently goes first',
+        ).prefault('20 %'),
       }).prefault({}),
     }).prefault({}),
     log: section('the log, JSON lines on stdout', {

@@ -42,6 +42,7 @@ export async function startEmbeddedSeeder(options: EmbeddedSeederOptions): Promi
     control: undefined,
     limits: { uploadBytesPerSecond: seeder.limits.upload, downloadBytesPerSecond: seeder.limits.download },
     exit: { kind: 'cache' },
+    cache: seeder.cache,
     openSource,
     logger: logger.child({ part: 'seeder' }),
   });

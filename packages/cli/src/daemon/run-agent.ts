@@ -39,6 +39,7 @@ export function agentOptions(config: AgentConfig, io: Io): Omit<AgentOptions, 'l
     limits: { uploadBytesPerSecond: limits.upload, downloadBytesPerSecond: limits.download },
     bandwidth: bandwidthOf(config),
     exit: exitOf(config),
+    cache: config.cache,
     openSource: createOpenSource(config.registries, { env: io.host.env }),
   };
 }

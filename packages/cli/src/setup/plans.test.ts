@@ -105,6 +105,13 @@ describe('podman', () => {
       `${FOLDER}/shoal.conf`,
     ]);
   });
+
+  it('is said how private images come through the mirror: each has an account of its own', () => {
+    expect(planPodman(settings, hostWith({})).notes.join('\n')).toContain(
+      'podman login --tls-verify=false 127.0.0.1:7620/h.example:8443',
+    );
+  });
+
   it.each(['/etc/containers/registries.conf', `${FOLDER}/000-x.conf`])('with an entry in %s is left alone', (path) => {
     const files = { [path]: '[[registry]]\nlocation = "docker.io"\n' };
     expect(() => planPodman(settings, hostWith(files))).toThrow(`${path}: it has an entry for docker.io`);

@@ -12,8 +12,10 @@ export function planPodman({ hosts, place }: SetupSettings, host: HostView): Pla
   const served = others.flatMap((path) => hostsServedBy(host.read(path) ?? '', { hosts, place }, path));
   const left = hosts.filter((one) => !served.includes(one));
   const files = left.length === 0 ? [] : [{ path: OURS, content: registriesConf(left, place) }];
+  const logins = hosts.map((one) => `podman login --tls-verify=false ${place}/${one}`);
   const notes = [
-    'podman sends the account of a registry to no mirror; images that need one come from their registry, as before',
+    'podman sends the account of a registry to no mirror; private images come from their registry, as before, unless the mirror has an account as well:',
+    ...logins,
   ];
   return { program: 'podman', files, notes };
 }

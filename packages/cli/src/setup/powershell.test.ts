@@ -30,6 +30,15 @@ describe('the PowerShell', () => {
     expect(setupScript({ ...setup, mirror: false })).not.toContain('registry-mirrors');
   });
 
+  it('for mcr.microsoft.com says how Windows trusts the authority, for foreign layers, and leaves that to people', () => {
+    const script = setupScript({ ...setup, proxied: ['mcr.microsoft.com'] });
+    expect(script).toContain(
+      '#   Import-Certificate -FilePath $authority -CertStoreLocation Cert:\\LocalMachine\\Root\n',
+    );
+    expect(script).not.toMatch(/^[^#\n]*Import-Certificate/m);
+    expect(setupScript(setup)).not.toContain('Import-Certificate');
+  });
+
   it('checks everything before it writes anything, and restarts nothing', () => {
     const script = setupScript(setup);
     expect(script.lastIndexOf('throw ')).toBeLessThan(script.indexOf('New-Item'));

@@ -21,6 +21,9 @@ export interface WindowsPlace {
   keepFolder: string;
 }
 
+/** Where manifests of Windows base images from before June 2023 leave layers. */
+const FOREIGN_LAYERS = 'mcr.microsoft.com';
+
 /** PowerShell ends a quoted text at any of the quotes that typesetting knows, too. */
 export function quoted(text: string): string {
   return `'${text.replace(/['\u2018-\u201b]/g, '$&$&')}'`;
@@ -43,6 +46,7 @@ $kept = ${quoted(place.keepFolder)}
     ...(proxied.length === 0 ? [] : [byKey ? ADD_PROXY_KEY : CHECK_ENVIRONMENT]),
     WRITE_JSON,
     ...(proxied.length === 0 ? [] : byKey ? [WRITE_AUTHORITIES] : [WRITE_ENVIRONMENT, WRITE_AUTHORITIES]),
+    ...(proxied.includes(FOREIGN_LAYERS) ? [TRUST_FOR_ALL] : []),
     '# Then: Restart-Service docker\n',
   ].join('\n');
 }
@@ -138,6 +142,14 @@ foreach ($registry in $registries) {
   if ($isKept) { $path = [IO.File]::ReadAllText([IO.Path]::Combine($kept, "$name.path")) }
   Save-File $path $bytes $name
 }
+`;
+
+/** Said, not done: what the store of Windows trusts, all programs of the host trust. */
+const TRUST_FOR_ALL = `# Layers that a manifest leaves at ${FOREIGN_LAYERS} are fetched with what Windows trusts, not with certs.d, and fail
+# unless the authority is trusted there, too; then it is for all programs of this host. To trust it:
+#   Import-Certificate -FilePath $authority -CertStoreLocation Cert:\\LocalMachine\\Root
+# To end that:
+#   Get-ChildItem Cert:\\LocalMachine\\Root | Where-Object { $_.Subject -like '*CN=Shoal proxy CA*' } | Remove-Item
 `;
 
 const RESTORE = `foreach ($item in @(Get-ChildItem -LiteralPath $kept -Filter '*.path' -ErrorAction SilentlyContinue)) {

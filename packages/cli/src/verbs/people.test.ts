@@ -243,6 +243,10 @@ async function startControlApi(name: string, trackerUrl: string) {
         },
       ],
     },
+    cache: {
+      ...{ blobs: 3, bytes: 7_500_000_000, budgetBytes: 5_000_000_000, overBudgetBytes: 2_500_000_000 },
+      ...{ evictedBlobs: 1, evictedBytes: 1 },
+    },
     blobs: [],
     jobs: [],
   };
@@ -276,6 +280,7 @@ describe('shoal status', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^AGENT +web-1$/m);
     expect(out).toMatch(/^policy +version 3$/m);
+    expect(out).toMatch(/^cache +7\.5 GB of 5\.0 GB in 3 blobs; 2\.5 GB too much, .*raise cache\.budget$/m);
     expect(out).toMatch(/^link +125\.0 MB\/s \(eth0\)$/m);
     expect(out).toMatch(/^business traffic +2\.0 MB\/s in, 0\.0 kB\/s out$/m);
     expect(out).toMatch(/^pull +no limit +60\.0 MB\/s +by night$/m);

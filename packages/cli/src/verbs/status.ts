@@ -7,6 +7,7 @@ import type { Io } from '../output/io.ts';
 import { addLocalAgentOptions, askLocalAgent, type LocalAgentFlags } from '../people/local-agent.ts';
 import { addTrackerOptions, type TrackerFlags, withTracker } from '../people/tracker-options.ts';
 import { describeInForce, linkFacts } from '../policy/describe-in-force.ts';
+import { budgetText } from './cache.ts';
 
 type Flags = TrackerFlags & LocalAgentFlags & { json: boolean };
 
@@ -61,6 +62,7 @@ function describeAgent(status: AgentStatus): string {
       ['received', formatBytes(traffic.receivedBytes)],
       ['sent', formatBytes(traffic.sentBytes)],
       ['from registries', formatBytes(traffic.originBytes)],
+      ['cache', budgetText(status.cache)],
       ...proxyFacts(status),
       ...linkFacts(limits),
     ],

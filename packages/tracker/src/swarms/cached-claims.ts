@@ -10,6 +10,7 @@ export interface Claim {
 }
 
 export interface CachedClaims {
+  /** One of no pieces takes back the one before: the blob is gone. */
   put(digest: string, peerId: string, claim: Claim): void;
   /** Claims for a blob; they are gone afterwards. */
   take(digest: string): [peerId: string, claim: Claim][];
@@ -21,7 +22,10 @@ export function createCachedClaims(): CachedClaims {
   return {
     put(digest, peerId, claim) {
       const claims = byDigest.get(digest) ?? new Map<string, Claim>();
-      byDigest.set(digest, claims.set(peerId, claim));
+      if (claim.pieces > 0 || claim.complete) claims.set(peerId, claim);
+      else claims.delete(peerId);
+      if (claims.size > 0) byDigest.set(digest, claims);
+      else byDigest.delete(digest);
     },
     take(digest) {
       const claims = byDigest.get(digest);

@@ -9,7 +9,8 @@ import { TrackerError } from '../errors.ts';
 import type { BlobRight } from './rights.ts';
 
 /** Undefined: the operator has named no such registry. */
-export type OpenUpstream = (registry: string) => Upstream | undefined;
+export type OpenUpstream = (registry: string) => AskedUpstream | undefined;
+type AskedUpstream = Pick<Upstream, 'request' | 'close'>;
 
 export interface Pulls {
   /** Rejects with TrackerError PULL_REFUSED, UNKNOWN_REGISTRY, PULL_UNCHECKED. */
@@ -20,8 +21,8 @@ export interface Pulls {
 const ASK_MS = 10_000;
 
 export function createPulls(openUpstream: OpenUpstream): Pulls {
-  const upstreams = new Map<string, Upstream>();
-  const upstreamOf = (registry: string): Upstream => {
+  const upstreams = new Map<string, AskedUpstream>();
+  const upstreamOf = (registry: string): AskedUpstream => {
     const host = registry.toLowerCase();
     const upstream = upstreams.get(host) ?? openUpstream(host);
     if (upstream === undefined) throw new TrackerError('UNKNOWN_REGISTRY', registry);

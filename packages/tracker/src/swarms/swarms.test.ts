@@ -285,6 +285,18 @@ describe('agents that hold blobs', () => {
     await other.settled();
     expect(other.inbox).toEqual([]);
   });
+
+  it('that say a blob is gone again are none of its swarm', async () => {
+    const kit = await fleet();
+    const holder = await kit.agent('holder');
+    for (const pieces of [PIECES, 0])
+      holder.send({ type: 'cached', blobs: [{ digest: BLOB, size: SIZE, pieces, complete: pieces > 0 }] });
+    await holder.settled();
+    const agent = await kit.agent('a');
+    expect((await agent.join(BLOB, await order(kit, agent))).neighbours).toEqual([]);
+    await holder.settled();
+    expect(holder.inbox.filter(({ type }) => type === 'joined')).toEqual([]);
+  });
 });
 
 describe('tickets', () => {
