@@ -8,6 +8,8 @@ import type { StatusView, TokenRole } from './client/api-schemas.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { sessionError, TrackerError } from './errors.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
+import { createHarbor, type Harbor } from './harbor/harbor.ts';
+import type { HarborOptions } from './harbor/options.ts';
 import { createApp } from './http/app.ts';
 import { type CoverageDesk, createCoverageDesk } from './images/coverage.ts';
 import { deadlineWarning } from './jobs/deadline.ts';
@@ -52,6 +54,8 @@ export interface TrackerOptions {
   foreignPeers?: boolean;
   /** Where such clients reach the tracker, for announce URLs. Default: as the operator reached it for the .torrent. */
   publicUrl?: string;
+  /** What Harbor and registries may order. Default: nothing. */
+  harbor?: HarborOptions;
   /** The label that names an agent's zone: a group of hosts behind one uplink. Default: zone. */
   zoneLabel?: string;
   /** Deployments of these are pre-warmed. */
@@ -106,19 +110,21 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon } = core;
+  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
   const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon };
-  const deps = { handler, tokens, ...parts, publicUrl, clock, log, version, status };
+  const { hooks, pushes, preheat } = harbor;
+  const deps = { handler, tokens, ...parts, hooks, pushes, preheat, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
   const stop = async () => {
     swarms.stop(); // first: seeders must not be named in place of those whose sessions end now
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     await app.close();
+    harbor.stop();
     await marathon.stop();
     foreign?.stop();
     jobs.stop();
@@ -127,7 +133,9 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   };
   try {
     await app.listen({ host: options.host, port: options.port });
+    harbor.resume();
   } catch (error) {
+    harbor.stop();
     swarms.stop();
     foreign?.stop();
     jobs.stop();
@@ -151,6 +159,7 @@ interface Core {
   foreign: ForeignPeers | undefined;
   policies: Policies;
   shares: ShareDesk;
+  harbor: Harbor;
   marathon: MarathonPrewarming;
 }
 
@@ -189,6 +198,13 @@ function createCore(
     ...{ store: createShareStore(db), zoneOf: zonesBy(zoneLabel), clock, log },
     policy: () => policies.inForce,
   });
+  const harbor = createHarbor(
+    {
+      ...{ db, jobs, roster, presence, swarms, clock, log, knownDocument: store.document },
+      ...{ pooled: openSource, openSource: options.openSource },
+    },
+    options.harbor,
+  );
   const marathon = createMarathonPrewarming({
     ...{ sites: options.marathon ?? [], presence, roster, clock, random, log },
     createJob: (request) => jobs.create(request),
@@ -197,7 +213,7 @@ function createCore(
     ...{ roster, hostImages, openJobs: jobs.bringing },
     sources: { openSource, knownDocument: store.document },
   });
-  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon };
+  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

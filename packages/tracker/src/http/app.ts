@@ -12,6 +12,8 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { MAX_AGENT_MESSAGE_BYTES, SESSION_PATH } from '../client/session-messages.ts';
+import { addHookRoutes, type HookRouteDeps } from '../harbor/hook-routes.ts';
+import { addPreheatRoutes, type PreheatRouteDeps } from '../harbor/preheat-routes.ts';
 import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
@@ -31,7 +33,14 @@ export interface Guards {
 
 export interface AppDeps
   extends Omit<
-      FleetRouteDeps & JobRouteDeps & CoverageRouteDeps & ForeignRouteDeps & PolicyRouteDeps & MarathonRouteDeps,
+      FleetRouteDeps &
+        JobRouteDeps &
+        CoverageRouteDeps &
+        ForeignRouteDeps &
+        PolicyRouteDeps &
+        MarathonRouteDeps &
+        HookRouteDeps &
+        PreheatRouteDeps,
       'guards'
     >,
     AcceptDeps {
@@ -70,6 +79,8 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addForeignRoutes(app, { ...deps, guards });
   addPolicyRoutes(app, { ...deps, guards });
   addMarathonRoutes(app, { ...deps, guards });
+  await addPreheatRoutes(app, deps);
+  await addHookRoutes(app, { ...deps, guards });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }
