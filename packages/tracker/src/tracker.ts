@@ -16,11 +16,13 @@ import { deadlineWarning } from './jobs/deadline.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { createMarathonPrewarming, type MarathonPrewarming } from './marathon/prewarming.ts';
 import type { MarathonSite } from './marathon/site.ts';
+import type { TrackerFigures } from './metrics.ts';
 import { createPolicies, type Policies } from './policy/policies.ts';
 import { createShareDesk, type ShareDesk } from './policy/share-desk.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
 import { createSourcePool } from './resolve/source-pool.ts';
 import { type AgentRoster, createAgentRoster } from './session/agent-roster.ts';
+import { createMovedBytes, type MovedBytes } from './session/moved-bytes.ts';
 import { createPresence, type Presence } from './session/presence.ts';
 import { createSessionHandler } from './session/session-handler.ts';
 import { createAgentStore } from './store/agent-store.ts';
@@ -114,10 +116,24 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
+  const metricFigures = () => metricsOf(core);
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
   const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon };
   const { hooks, pushes, preheat } = harbor;
-  const deps = { handler, tokens, ...parts, hooks, pushes, preheat, publicUrl, clock, log, version, status };
+  const deps = {
+    handler,
+    tokens,
+    ...parts,
+    hooks,
+    pushes,
+    preheat,
+    publicUrl,
+    clock,
+    log,
+    version,
+    status,
+    figures: metricFigures,
+  };
   const app = await createApp(deps, options);
 
   const stop = async () => {
@@ -159,6 +175,7 @@ interface Core {
   foreign: ForeignPeers | undefined;
   policies: Policies;
   shares: ShareDesk;
+  moved: MovedBytes;
   harbor: Harbor;
   marathon: MarathonPrewarming;
 }
@@ -213,7 +230,20 @@ function createCore(
     ...{ roster, hostImages, openJobs: jobs.bringing },
     sources: { openSource, knownDocument: store.document },
   });
-  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor };
+  return {
+    secrets,
+    presence,
+    roster,
+    swarms,
+    jobs,
+    coverage,
+    foreign,
+    policies,
+    shares,
+    marathon,
+    harbor,
+    moved: createMovedBytes(),
+  };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {
@@ -227,6 +257,15 @@ function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 've
     seeders: count('seeder'),
     swarms: swarms.count(),
     runningJobs: jobs.countRunning(),
+  };
+}
+
+function metricsOf(core: Core): TrackerFigures {
+  const { agents, seeders, swarms } = figures(core);
+  return {
+    ...core.jobs.figures(),
+    ...{ agents: { agent: agents, seeder: seeders }, swarms, swarmMembers: core.swarms.countMembers() },
+    ...{ policyVersion: core.policies.versionInForce, moved: core.moved.sums },
   };
 }
 

@@ -23,6 +23,7 @@ import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
 import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
 import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
 import { addMarathonRoutes, type MarathonRouteDeps } from './marathon-routes.ts';
+import { addMetricsRoute, type MetricsRouteDeps } from './metrics-route.ts';
 import { addPolicyRoutes, type PolicyRouteDeps } from './policy-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
@@ -36,6 +37,7 @@ export interface AppDeps
       FleetRouteDeps &
         JobRouteDeps &
         CoverageRouteDeps &
+        MetricsRouteDeps &
         ForeignRouteDeps &
         PolicyRouteDeps &
         MarathonRouteDeps &
@@ -75,6 +77,7 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addSessionRoute(app, deps);
   addFleetRoutes(app, { ...deps, guards });
   addJobRoutes(app, { ...deps, guards });
+  addMetricsRoute(app, { ...deps, guards });
   addCoverageRoutes(app, { ...deps, guards });
   addForeignRoutes(app, { ...deps, guards });
   addPolicyRoutes(app, { ...deps, guards });

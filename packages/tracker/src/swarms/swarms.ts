@@ -59,6 +59,8 @@ export interface Swarms {
   warningOf(digest: string): string | undefined;
   byDigest(digest: string): Swarm | undefined;
   count(): number;
+  /** Of all swarms together. */
+  countMembers(): number;
   stop(): void;
 }
 
@@ -120,6 +122,7 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
     },
     byDigest: table.byDigest,
     count: () => table.all().length,
+    countMembers: () => table.all().reduce((sum, { members }) => sum + members.size, 0),
     stop: () => {
       ahead.stop();
       stopRenewal();
