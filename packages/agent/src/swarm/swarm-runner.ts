@@ -4,7 +4,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { type Block, type Budget, Swarm, type SwarmEffect, type SwarmEvent, type TrafficClass } from '@shoal/swarm';
-import type { Neighbour } from '@shoal/tracker/client';
+import type { ForeignPeer, Neighbour } from '@shoal/tracker/client';
 import type { HashRun, WireEvent, WireMessage } from '@shoal/wire';
 import type { AdmittedPeer } from '../peer/admission.ts';
 import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
@@ -50,12 +50,6 @@ export interface SwarmRunnerOptions {
   onFailed(error: unknown): void;
 }
 
-export interface ForeignPeer {
-  host: string;
-  /** 0: it listens nowhere. */
-  port: number;
-}
-
 const WAKE_MS = 100;
 
 export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
@@ -76,7 +70,8 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly #links = new Map<number, PeerConnection>();
   readonly #incoming: IncomingBlocks;
   readonly #hashes: HashExchange;
-  readonly #timer: NodeJS.Timeout;
+  /** Runs while somebody is connected or something is wanted: a host keeps hundreds of blobs that rest. */
+  #timer: NodeJS.Timeout | undefined;
   #ticket: string;
   #wanted = false;
   #class: TrafficClass = 'prewarm';
@@ -94,7 +89,6 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     this.#incoming = new IncomingBlocks(context.memory, pieceLength);
     this.#swarm = new Swarm({ size, pieceLength, role, held, random: context.random });
     this.#hashes = new HashExchange({ swarmId, blob, ticket: () => this.#ticket, ...context });
-    this.#timer = setInterval(() => this.#wake(), WAKE_MS);
     this.#handle({ type: 'hashesKnown', count: blob.hashCount });
   }
 
@@ -342,12 +336,18 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 
   #wake(): void {
+    if (this.#links.size === 0 && !this.wantsLinks) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
     if (!this.#swarm.isDue(this.#context.now())) return;
     this.#handle({ type: 'wake' });
     this.#context.downloads.poke(this);
   }
 
   #handle(event: SwarmEvent): void {
+    if (!this.#stopped) this.#timer ??= setInterval(() => this.#wake(), WAKE_MS);
     this.#carryOut(this.#swarm.handle(event, this.#context.now()));
   }
 
