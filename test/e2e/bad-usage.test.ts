@@ -54,10 +54,13 @@ const TRACKER_FAULTS = [
 const WRONG_USAGE: [args: string[], says: RegExp][] = [
   [['frobnicate'], /unknown command 'frobnicate'.* "shoal --help" shows how it is used\./],
   [['prewarm', '--frob', 'a:1'], /unknown option '--frob'.* "shoal prewarm --help" shows/],
-  [['prewarm'], /missing required argument 'reference'.* "shoal prewarm --help" shows/],
+  [['prewarm'], /give images, or --marathon-app FILE/],
   [['job', '0123', 'explode'], /explode.*(cancel).* "shoal job --help" shows/],
   [['hosts', 'extra'], /too many arguments.* "shoal hosts --help" shows/],
-  [['prewarm', 'a:1', '--hosts', 'web-1,'], /--hosts "web-1," has an empty name; write web-\*,db-1/],
+  [
+    ['prewarm', 'a:1', '--hosts', 'web-1,'],
+    /--hosts <selector>.* has an empty term; write web-\*,env=prod.* "shoal prewarm --help" shows/,
+  ],
   [['prewarm', 'a:1', '--tracker', 'tracker:7600'], /"tracker:7600" is not the address of a tracker; write https:/],
   [['prewarm', 'Team/Image:1'], /Team\/Image:1.*Write it as docker pull takes it: HOST\/NAME:TAG/],
   [['prewarm', ''], /Write it as docker pull takes it/],

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { JobRequest, JobSummary, JobView } from '../client/job-schemas.ts';
-import type { AgentMessageOf } from '../client/session-messages.ts';
+import type { AgentMessageOf, TrackerMessageOf } from '../client/session-messages.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
 import { choosePlatforms, type OpenSource, parseReferences, resolveImage } from '../resolve/resolve-images.ts';
@@ -208,6 +208,8 @@ function opened(desk: Desk, session: AgentSession): void {
     const host = open.job.hosts.get(session.peerId);
     if (host) {
       handOver(open, host, session);
+      // It may have been away when the job was paused.
+      if (open.job.paused !== undefined) session.send(closedMessage(open.job, 'paused'));
       hostChanged(open, host);
     } else if (open.job.terms.standing) void adopt(desk, open, session);
   }
@@ -247,6 +249,8 @@ function report(desk: Desk, session: AgentSession, message: AgentMessageOf<'repo
     session.send({ type: 'jobClosed', jobId: message.jobId, reason: ended === 'cancelled' ? 'cancelled' : 'done' });
     return;
   }
+  // What was under way when it heard of the pause; it begins anew when the job is resumed.
+  if (open.job.paused !== undefined) return session.send(closedMessage(open.job, 'paused'));
   const moved = applyReports(open.job, host, message.images);
   if (moved) hostMoved(desk, open, host);
   hostChanged(open, host);
@@ -327,9 +331,15 @@ function end(desk: Desk, open: OpenJob, ended: NonNullable<Job['ended']>): void 
   notify(open, factsOf(desk));
 }
 
-function tellHosts({ deps }: Desk, { id, hosts }: Job, reason: 'done' | 'cancelled' | 'paused'): void {
-  const message = Buffer.from(JSON.stringify({ type: 'jobClosed', jobId: id, reason }));
-  for (const peerId of hosts.keys()) deps.presence.get(peerId)?.sendText(message);
+type Closed = TrackerMessageOf<'jobClosed'>;
+
+function closedMessage({ id }: Job, reason: Closed['reason']): Closed {
+  return { type: 'jobClosed', jobId: id, reason };
+}
+
+function tellHosts({ deps }: Desk, job: Job, reason: Closed['reason']): void {
+  const message = Buffer.from(JSON.stringify(closedMessage(job, reason)));
+  for (const peerId of job.hosts.keys()) deps.presence.get(peerId)?.sendText(message);
 }
 
 function watch(desk: Desk, id: string, watcher: JobWatcher): () => void {
