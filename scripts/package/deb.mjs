@@ -28,7 +28,10 @@ export function writeDeb({ root, tree, work, version, file }) {
   const control = folder('DEBIAN');
   const text = readFileSync(path.join(root, 'packaging/debian/control'), 'utf8');
   const sizes = { VERSION: version, INSTALLED_KIB: String(Math.ceil(bytesIn(work) / 1024)) };
-  writeFileSync(path.join(control, 'control'), text.replace(/@(\w+)@/g, (_, name) => sizes[name]));
+  writeFileSync(
+    path.join(control, 'control'),
+    text.replace(/@(\w+)@/g, (_, name) => sizes[name]),
+  );
   writeFileSync(path.join(control, 'conffiles'), '/etc/shoal/agent.yaml\n/etc/shoal/tracker.yaml\n');
   for (const script of SCRIPTS) {
     cpSync(path.join(root, 'packaging/debian', script), path.join(control, script));

@@ -75,7 +75,9 @@ function licenses(parts) {
       .filter((file) => /^(licen[cs]e|notice|copying)[^/]*$/i.test(file))
       .map((file) => `\n==== ${part.manifest.name}: ${file}\n\n${readFileSync(path.join(part.from, file), 'utf8')}`),
   );
-  const lines = others.map(({ manifest }) => `${manifest.name} ${manifest.version}: ${manifest.license ?? 'see below'}\n`);
+  const lines = others.map(
+    ({ manifest }) => `${manifest.name} ${manifest.version}: ${manifest.license ?? 'see below'}\n`,
+  );
   const head = 'Shoal: Apache-2.0\nNode.js: MIT and others, https://github.com/nodejs/node/blob/main/LICENSE\n';
   return `${head}${lines.join('')}${texts.join('')}`;
 }
