@@ -39,7 +39,18 @@ describe('npm run package', () => {
   });
 });
 
-const TOOLS = ['root', 'dpkg', 'dpkg-deb', 'setpriv', 'runuser', 'dockerd', 'docker', 'docker-registry', 'skopeo'];
+const TOOLS = [
+  'root',
+  'dpkg',
+  'dpkg-deb',
+  'systemd-analyze',
+  'setpriv',
+  'runuser',
+  'dockerd',
+  'docker',
+  'docker-registry',
+  'skopeo',
+];
 
 requireTools([...TOOLS, 'static-busybox'])('Shoal on a host without Node', () => {
   let registry: TestRegistry;
@@ -87,6 +98,7 @@ requireTools([...TOOLS, 'static-busybox'])('Shoal on a host without Node', () =>
     expect(await run('/usr/bin/shoal', ['version'])).toMatch(/^shoal 0\.1\.0/);
     expect(await run('getent', ['passwd', 'shoal'])).toMatch(/:\/var\/lib\/shoal:\/usr\/sbin\/nologin\n$/);
     expect((await stat('/etc/shoal')).mode & 0o777).toBe(0o750);
+    await run('systemd-analyze', ['verify', ...['agent', 'tracker'].map((name) => `${UNITS}/shoal-${name}.service`)]);
     expect(await readFile('/etc/shoal/agent.yaml', 'utf8')).toBe(
       await run('/usr/bin/shoal', ['config', 'agent', '--sample']),
     );
@@ -112,14 +124,14 @@ requireTools([...TOOLS, 'static-busybox'])('Shoal on a host without Node', () =>
     });
 
     it('is upgraded over a running job, which goes on in a swarm of two versions', async () => {
-      const other = await makeImage({ baseBytes: 24 << 20, middleBytes: 3 << 20, line: 'image B' });
+      const other = await makeImage({ baseBytes: 24 << 20, middleBytes: 8 << 20, line: 'image B' });
       await pushImage(other.layout, `${registry.host}/team/app:2`);
       await agent.stop();
-      await configure({ agentDownload: '200 KB/s' });
+      await configure({ agentDownload: '400 KB/s' });
       agent = await startUnit('agent', /ready: peers on port/);
       await online({ installed: '0.1.0', unpacked: '0.1.0' });
       const id = await order('2');
-      await waitFor('the first bytes', async () => (reportOf(await client.job(id))?.peerBytes ?? 0) > 0, 60_000);
+      await waitFor('the first piece', async () => (reportOf(await client.job(id))?.haveBytes ?? 0) > 0, 60_000);
 
       await run('dpkg', ['-i', debs.next]);
       expect((await client.job(id)).state).toBe('running');
