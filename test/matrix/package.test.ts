@@ -3,6 +3,7 @@
  * running swarm, removed and purged. Daemons start as their units say; there is no systemd that would do it. Steps build
  * on each other.
  */
+import { existsSync } from 'node:fs';
 import { access, chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createTrackerClient, type HostView, type JobView, type TrackerClient } from '@shoal/tracker/client';
@@ -65,7 +66,7 @@ requireTools([...TOOLS, 'static-busybox'])('Shoal on a host without Node', () =>
   let ports: Record<'tracker' | 'seeder' | 'agent', number>;
 
   beforeAll(async () => {
-    if ((await installedVersion()) !== undefined) throw new Error('Shoal is installed on this machine: purge it first');
+    await isUntouched();
     [registry, image, engine] = await Promise.all([
       startRegistry(),
       makeImage({ baseBytes: 24 << 20, middleBytes: 1 << 20 }),
@@ -93,7 +94,7 @@ requireTools([...TOOLS, 'static-busybox'])('Shoal on a host without Node', () =>
   });
 
   it('the package installs settings, units and an account, and starts nothing', async () => {
-    await run('dpkg', ['-i', debs.first]);
+    await install(debs.first);
     expect(await installedVersion()).toBe('0.1.0');
     expect(await run('/usr/bin/shoal', ['version'])).toMatch(/^shoal 0\.1\.0/);
     expect(await run('getent', ['passwd', 'shoal'])).toMatch(/:\/var\/lib\/shoal:\/usr\/sbin\/nologin\n$/);
@@ -133,7 +134,7 @@ requireTools([...TOOLS, 'static-busybox'])('Shoal on a host without Node', () =>
       const id = await order('2');
       await waitFor('the first piece', async () => (reportOf(await client.job(id))?.haveBytes ?? 0) > 0, 60_000);
 
-      await run('dpkg', ['-i', debs.next]);
+      await install(debs.next);
       expect((await client.job(id)).state).toBe('running');
       await Promise.all([tracker.stop(), agent.stop()]);
       await configure({ agentDownload: 'unlimited' });
@@ -253,6 +254,18 @@ function reportOf(job: JobView) {
 async function installedVersion(): Promise<string | undefined> {
   const shown = await run('dpkg-query', ['-W', 'shoal']).catch(() => '');
   return shown.trim().split('\t')[1];
+}
+
+/** Settings that somebody changed stay, and nobody is asked. */
+async function install(deb: string): Promise<void> {
+  await run('dpkg', ['--force-confold', '--install', deb]);
+}
+
+/** An installation that was here before would be purged by these tests. */
+async function isUntouched(): Promise<void> {
+  const places = ['/etc/shoal', '/var/lib/shoal', '/usr/lib/shoal'].filter((path) => existsSync(path));
+  if (places.length > 0 || (await installedVersion()) !== undefined)
+    throw new Error(`Shoal is installed on this machine (${places.join(', ')}): these tests would purge it`);
 }
 
 /** The folder that the archive holds. */
