@@ -30,6 +30,7 @@ export const TEST_PROGRAMS = [
   { command: 'busybox', package: 'busybox-static', isStatic: true },
   { command: 'ip', package: 'iproute2' },
   { command: 'systemd-analyze', package: 'systemd' },
+  { command: 'prometheus', package: 'prometheus' },
 ];
 
 const POLICY_FILE = '/usr/sbin/policy-rc.d';

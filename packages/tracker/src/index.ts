@@ -1,6 +1,8 @@
 /** The tracker: swarm membership, rights, piece hashes and jobs. */
 export type { Clock } from './clock.ts';
 export { ERRORS, type ErrorCode, TrackerError } from './errors.ts';
+export type { HarborOptions, HookOptions, PreheatOptions } from './harbor/options.ts';
+export type { PushRule, RuleOrder } from './harbor/push-rules.ts';
 export type { MarathonSite } from './marathon/site.ts';
 export type { OpenSource } from './resolve/resolve-images.ts';
 export { createToken, listTokens, revokeToken } from './tokens.ts';

@@ -18,6 +18,7 @@ import type { JobsForSwarms } from '../swarms/rights.ts';
 import { matchesSelector, parseSelector } from './host-selector.ts';
 import { advanceWaves, applyReports, isEnded, type Job, type JobHost, outcomeOf, retryHost } from './job.ts';
 import { createJobAlarm, type JobAlarm } from './job-alarm.ts';
+import { figuresOf, type JobFigures } from './job-figures.ts';
 import { createJobsForSwarms } from './job-rights.ts';
 import { createJobSaver, type JobSaver } from './job-saver.ts';
 import { summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
@@ -76,6 +77,8 @@ export interface Jobs extends JobsForSwarms {
   /** Nothing is left for it to do: no open job waits for it. What it finished stays. */
   forgetHost(peerId: string): void;
   countRunning(): number;
+  /** Open jobs and their hosts by state, and how jobs ended since the start. */
+  figures(): JobFigures;
   stop(): void;
 }
 
@@ -84,13 +87,20 @@ interface Desk {
   saver: JobSaver;
   alarm: JobAlarm;
   open: Map<string, OpenJob>;
+  ended: JobFigures['endedJobs'];
 }
 
 const MAX_LISTED = 100;
 
 export function createJobs(deps: JobsDeps): Jobs {
   const alarm = createJobAlarm(deps.clock, () => void onAlarm(desk));
-  const desk: Desk = { deps, saver: createJobSaver(deps.store, deps.log), alarm, open: new Map() };
+  const desk: Desk = {
+    deps,
+    saver: createJobSaver(deps.store, deps.log),
+    alarm,
+    open: new Map(),
+    ended: { done: 0, failed: 0, cancelled: 0 },
+  };
   // One that was about to end when the tracker stopped ends now.
   for (const job of deps.store.open()) changed(desk, addOpen(desk, job));
   onAlarm(desk);
@@ -117,6 +127,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     bringing: (peerId, reference) =>
       [...desk.open.values()].filter((open) => brings(open, peerId, reference)).map(({ job }) => job.id),
     countRunning: () => desk.open.size,
+    figures: () => ({ ...figuresOf([...desk.open.values()].map(({ job }) => job)), endedJobs: { ...desk.ended } }),
     stop: () => {
       alarm.stop();
       for (const { job, throttle } of desk.open.values()) {
@@ -306,6 +317,7 @@ function changed(desk: Desk, open: OpenJob): void {
 function end(desk: Desk, open: OpenJob, ended: NonNullable<Job['ended']>): void {
   const { job } = open;
   Object.assign(job, { ended, finishedAtMs: desk.deps.clock.now() });
+  desk.ended[ended]++;
   open.throttle.stop();
   desk.open.delete(job.id);
   desk.saver.state(job);
