@@ -65,8 +65,10 @@ const options = readOptions();
 const about = treeOptions(options);
 const { target, version } = about;
 if (options.tree !== undefined) {
-  writeTree(path.resolve(options.tree), about);
-  process.stdout.write(`${path.resolve(options.tree)}\n`);
+  const tree = path.resolve(options.tree);
+  if (existsSync(tree)) refuse(`${tree} is there already: name a folder that is to be made.`);
+  writeTree(tree, about);
+  process.stdout.write(`${tree}\n`);
 } else {
   const out = path.resolve(options.out ?? path.join(ROOT, 'dist-packages'));
   mkdirSync(out, { recursive: true });
