@@ -9,9 +9,10 @@ import type { CommandResult } from './shoal.ts';
 import { findProgram } from './tools.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/package.mjs', import.meta.url));
-/** Where a package may put something; what other programs of this machine write there meanwhile is left out. */
+/** Where a package may put something. */
 const PLACES = ['/etc', '/usr/bin', '/usr/lib', '/usr/share/doc', '/var/lib', '/var/log', '/var/mail'];
-const NOT_OURS = /^\/var\/(lib\/(docker|containerd|containers|apt)|log)\/.|^\/etc\/docker$/;
+/** What other programs of this machine write there meanwhile, and useradd's copies of its own files. */
+const NOT_OURS = /^\/var\/(lib\/(docker|containerd|containers|apt)|log)\/.|^\/etc\/(docker|g?shadow-|passwd-|group-)$/;
 
 /** `scripts/package.mjs` with its result in a folder of the test's own; the path it names. */
 export async function makePackage(...args: string[]): Promise<string> {
