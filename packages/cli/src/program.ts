@@ -9,6 +9,7 @@ import { agentCommand } from './verbs/agent.ts';
 import { cacheCommand } from './verbs/cache.ts';
 import { configCommand } from './verbs/config.ts';
 import { demoCommand } from './verbs/demo.ts';
+import { doctorCommand } from './verbs/doctor.ts';
 import { hostsCommand } from './verbs/hosts.ts';
 import { jobCommand } from './verbs/job.ts';
 import { jobsCommand } from './verbs/jobs.ts';
@@ -36,6 +37,7 @@ const VERBS = [
   waitCommand,
   hostsCommand,
   statusCommand,
+  doctorCommand,
   cacheCommand,
   tokenCommand,
   torrentCommand,
