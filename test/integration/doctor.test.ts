@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { selfSignedCertificate } from '../../packages/registry/src/certificate.testkit.ts';
 import { tempDir } from '../support/cleanup.ts';
 import { type Dockerd, startDockerd } from '../support/dockerd.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
@@ -74,8 +75,11 @@ requireTools(['root', 'dockerd', 'docker-registry'])('shoal doctor', () => {
     ]);
   });
 
-  it('finds a tracker whose authority it was not told', async () => {
-    const findings = await diagnose(settings({}));
+  it.each(['none', 'another'])('finds a tracker whose authority it was told wrongly: %s', async (told) => {
+    const ca = join(await tempDir('doctor-ca'), 'ca.pem');
+    writeFileSync(ca, selfSignedCertificate().cert);
+    const tracker = { url: site.url, token: 'x', ...(told === 'another' && { ca }) };
+    const findings = await diagnose(settings({ tracker }));
     expect(findings.find(({ check }) => check === 'tracker')).toMatchObject({
       state: 'fault',
       next: expect.stringContaining('not trusted'),

@@ -168,13 +168,14 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   });
   const peers = closers.add(port, ({ close }) => close());
   const peerName = (peerId: string) => state.nameOf(peerId);
-  const jobs = new JobRunner({ swarms, store, exit: opened.exit, cache, logger, send, peerName });
+  const isTrackerThere = () => state.connection === 'connected';
+  const jobs = new JobRunner({ swarms, store, exit: opened.exit, cache, logger, send, peerName, isTrackerThere });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
   for (const part of [check, traffic, shares, downloads, uploads, swarms, seeding, jobs])
     closers.add(part, () => part.stop());
   const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
   const pulls = createPulls({
-    ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
+    ...{ swarms, store, logger, isTrackerThere },
     bytesPerSecond: () => pullRate(bandwidth),
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });

@@ -13,6 +13,7 @@ import { doctorCommand } from './verbs/doctor.ts';
 import { hostsCommand } from './verbs/hosts.ts';
 import { jobCommand } from './verbs/job.ts';
 import { jobsCommand } from './verbs/jobs.ts';
+import { logsCommand } from './verbs/logs.ts';
 import { policyCommand } from './verbs/policy.ts';
 import { prewarmCommand } from './verbs/prewarm.ts';
 import { pullCommand } from './verbs/pull.ts';
@@ -34,6 +35,7 @@ const VERBS = [
   pullCommand,
   jobsCommand,
   jobCommand,
+  logsCommand,
   waitCommand,
   hostsCommand,
   statusCommand,

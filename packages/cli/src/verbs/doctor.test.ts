@@ -1,10 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { selfSignedCertificate } from '../../../registry/src/certificate.testkit.ts';
 import { fileIn, run, temporaryFolder } from '../cli.testkit.ts';
 import { fileSystemNote, judgeRoom } from '../doctor/check-disk.ts';
 import { judgeEngine } from '../doctor/check-engine.ts';
@@ -79,16 +77,6 @@ describe('shoal doctor on a host without a running agent', () => {
     const diagnosis = await diagnose({ tracker: { url: tracker.url, token: token ?? env.SHOAL_TOKEN } });
     expect(found(diagnosis, 'tracker')).toEqual([
       expectText({ check: 'tracker', state: 'fault', text, next: /^Make one/ }),
-    ]);
-  });
-
-  it('finds a tracker under another authority than tracker.ca', async () => {
-    const server = createServer(selfSignedCertificate(), (_, response) => response.end('{"ok":true}'));
-    const ca = fileIn(temporaryFolder(), 'ca.pem', selfSignedCertificate().cert);
-    const url = `https://127.0.0.1:${await portOf(server)}`;
-    const diagnosis = await diagnose({ tracker: { url, token: 'x', ca } });
-    expect(found(diagnosis, 'tracker')).toEqual([
-      expectText({ check: 'tracker', state: 'fault', text: /cannot be used/, next: /tracker\.ca in agent\.yaml/ }),
     ]);
   });
 
