@@ -20,6 +20,7 @@ import { pullCommand } from './verbs/pull.ts';
 import { setupCommand } from './verbs/setup.ts';
 import { simulateCommand } from './verbs/simulate.ts';
 import { statusCommand } from './verbs/status.ts';
+import { stopCommand } from './verbs/stop.ts';
 import { tokenCommand } from './verbs/token.ts';
 import { torrentCommand } from './verbs/torrent.ts';
 import { trackerCommand } from './verbs/tracker.ts';
@@ -30,6 +31,7 @@ import { shoalVersion } from './version.ts';
 const VERBS = [
   trackerCommand,
   agentCommand,
+  stopCommand,
   demoCommand,
   prewarmCommand,
   pullCommand,
