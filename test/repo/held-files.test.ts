@@ -13,6 +13,7 @@ const MAY: Readonly<Record<string, string>> = {
   'packages/cli/src/demo/demo-image.ts': 'in a folder that nobody else knows yet',
   'packages/cli/src/demo/demo-place.ts': 'maxRetries, and what is left is said',
   'packages/cli/src/doctor/check-disk.ts': 'maxRetries',
+  'packages/tracker/src/backup.ts': 'an operator is there and repeats it; nothing is lost in between',
   'packages/cli/src/setup/host-files.ts': 'Linux only: on Windows the setup is a script',
 };
 

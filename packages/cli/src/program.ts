@@ -6,6 +6,7 @@ import { CliError, EXIT } from './errors.ts';
 import type { Io } from './output/io.ts';
 import { reportError } from './output/report-error.ts';
 import { agentCommand } from './verbs/agent.ts';
+import { backupCommand, restoreCommand } from './verbs/backup.ts';
 import { cacheCommand } from './verbs/cache.ts';
 import { configCommand } from './verbs/config.ts';
 import { demoCommand } from './verbs/demo.ts';
@@ -44,6 +45,8 @@ const VERBS = [
   doctorCommand,
   cacheCommand,
   tokenCommand,
+  backupCommand,
+  restoreCommand,
   torrentCommand,
   setupCommand,
   simulateCommand,
