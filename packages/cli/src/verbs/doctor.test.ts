@@ -14,11 +14,11 @@ import { startTestTracker } from '../tracker.testkit.ts';
 const GB = 1e9;
 
 /** An agent's settings whose ports are any. */
-async function diagnose(settings: object, env: Record<string, string> = {}): Promise<Diagnosis & { code: number }> {
+async function diagnose(settings: object, platform?: NodeJS.Platform): Promise<Diagnosis & { code: number }> {
   const cwd = temporaryFolder();
   const all = { exit: 'cache', peer: { port: 0 }, control: { port: 0 }, dataDir: join(cwd, 'data'), ...settings };
   const config = fileIn(cwd, 'agent.yaml', JSON.stringify(all));
-  const { code, out } = await run(['doctor', '--config', config, '--json'], { cwd, env });
+  const { code, out } = await run(['doctor', '--config', config, '--json'], { cwd, ...(platform && { platform }) });
   return { ...JSON.parse(out), code };
 }
 
@@ -134,6 +134,24 @@ describe('shoal doctor on a host without a running agent', () => {
     const diagnosis = await diagnose({ tracker: place, dataDir: folder });
     expect(found(diagnosis, 'setup')).toMatchObject([{ state: 'warning', next: /--dry-run/ }].map(expectText));
     expect(readFileSync(written, 'utf8')).toBe('{}');
+  });
+});
+
+describe('shoal doctor on Windows', () => {
+  it('asks the pipe of the engine, and not what Windows has none of', async () => {
+    const { tracker } = await startTestTracker();
+    const place = { url: tracker.url, token: tracker.createToken('agent', 'a') };
+    const diagnosis = await diagnose({ exit: 'engine', tracker: place }, 'win32');
+    expect(found(diagnosis, 'engine')).toEqual([
+      expectText({
+        check: 'engine',
+        state: 'fault',
+        text: /npipe:\/\/\/\/\.\/pipe\/docker_engine/,
+        next: /engine\.address/,
+      }),
+    ]);
+    expect([...found(diagnosis, 'limits'), ...found(diagnosis, 'setup')]).toEqual([]);
+    expect(found(diagnosis, 'disk')).toMatchObject([{ state: 'ok' }]);
   });
 });
 

@@ -37,8 +37,10 @@ export function createJobsForSwarms({ open: jobs, log, logs, moved, changed }: J
       open.throttle.call();
     },
     blobFailed: (digest, error, peerIds) => {
-      log.warn({ digest, code: error.code, foreign: error.text }, 'blob given up');
-      for (const open of naming(digest)) {
+      const named = naming(digest);
+      const jobIds = named.map(({ job }) => job.id);
+      log.warn({ digest, jobIds, code: error.code, foreign: error.text }, 'blob given up');
+      for (const open of named) {
         logs.note(open.job.id, { level: 'error', event: 'blob given up', digest, code: error.code, text: error.text });
         for (const host of open.job.hosts.values()) {
           if (peerIds && !peerIds.includes(host.peerId)) continue;
