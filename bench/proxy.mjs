@@ -33,6 +33,7 @@ const GOALS = [
   ['firstByteLaterMs', '≤', 150],
   ['fleetRegistryCopies', '≤', 1.05],
   ['lostFailedPulls', '≤', 0],
+  ['lostRegistryCopies', '≤', 1.2],
   ['slowClientsRssMB', '≤', 280],
 ];
 
@@ -43,6 +44,10 @@ const PEER_CAP = 5 * MIB;
 const FLEET = 20;
 const FLEET_BYTES = 64 * MIB;
 const FLEET_CAP = 5 * MIB;
+/** Half of it is there by then, however busy the machine, or never. */
+const MOST_HALF_MS = 120_000;
+/** A look starts a program for each host. */
+const LOOK_MS = 1000;
 const SLOW_CLIENTS = 200;
 const SLOW_MS = 15_000;
 const SETTLE_MS = 30_000;
@@ -250,12 +255,13 @@ async function fleet(ground, rounds) {
   return found;
 }
 
-/** The tracker is killed when half of the bytes should be there. @param {Ground} ground @param {number} rounds */
+/** The tracker is killed when the registry has sent half. @param {Ground} ground @param {number} rounds */
 async function fleetWithoutTracker(ground, rounds) {
   const found = [];
   for (let round = 0; round < rounds; round++) {
-    const { copies, seconds, failed } = await pullInFleet(ground, async (site) => {
-      await delay((1000 * FLEET_BYTES) / FLEET_CAP / 2);
+    const { copies, seconds, failed } = await pullInFleet(ground, async (site, copiesSent) => {
+      const latest = performance.now() + MOST_HALF_MS;
+      while (copiesSent() < 0.5 && performance.now() < latest) await delay(LOOK_MS);
       site.killTracker();
     });
     found.push({ lostFailedPulls: failed, lostRegistryCopies: copies, lostSeconds: seconds });
@@ -263,7 +269,7 @@ async function fleetWithoutTracker(ground, rounds) {
   return found;
 }
 
-/** Each host in a namespace of its own, all at once. @param {Ground} ground @param {(site: import('./shoal/site.mjs').Site) => Promise<void>} meanwhile */
+/** Each host in a namespace of its own, all at once. @param {Ground} ground @param {(site: import('./shoal/site.mjs').Site, copiesSent: () => number) => Promise<void>} meanwhile */
 async function pullInFleet({ folder: parent, say }, meanwhile) {
   const folder = path.join(parent, 'fleet');
   const layout = await writeLayout(path.join(folder, 'layout'), FLEET_BYTES, MIB);
@@ -279,13 +285,14 @@ async function pullInFleet({ folder: parent, say }, meanwhile) {
   );
   await waitUntilIdle([seeder.pid, ...agents.map(({ pid }) => pid)], SETTLE_MS);
   const before = network.traffic().sentBytes[0] ?? 0;
+  const copiesSent = () => ((network.traffic().sentBytes[0] ?? 0) - before) / WIRE / FLEET_BYTES;
   const started = performance.now();
   const pulls = agents.map(({ proxyPort }, at) =>
     copy(places[at], `127.0.0.1:${proxyPort}`, path.join(folder, `pulled-${at}`)),
   );
-  const [results] = await Promise.all([Promise.allSettled(pulls), meanwhile(site)]);
+  const [results] = await Promise.all([Promise.allSettled(pulls), meanwhile(site, copiesSent)]);
   const seconds = (performance.now() - started) / 1000;
-  const sentBytes = (network.traffic().sentBytes[0] ?? 0) - before;
+  const copies = copiesSent();
   const failed = results.filter(({ status }) => status === 'rejected').length;
   for (const result of results) if (result.status === 'rejected') say(String(result.reason).slice(0, 400));
   await Promise.all([...agents, seeder].map((agent) => agent.stop()));
@@ -293,7 +300,7 @@ async function pullInFleet({ folder: parent, say }, meanwhile) {
   await registry.stop();
   await network.close();
   removeFolder(folder);
-  return { copies: sentBytes / WIRE / FLEET_BYTES, seconds, failed };
+  return { copies, seconds, failed };
 }
 
 /** @param {import('./netns/network.mjs').Place | undefined} place @param {string} from @param {string} to */

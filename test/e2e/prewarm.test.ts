@@ -62,9 +62,11 @@ requireTools(['root', 'dockerd', 'docker', 'docker-registry', 'skopeo', 'static-
   it('by label comes onto the engines of these hosts alone, and a pipeline can wait for it', async () => {
     const reference = `${registry.host}/team/labels:1`;
     await pushImage(image.layout, reference);
-    await order(reference, '--hosts', 'env=prod,os=linux');
+    await order(reference, '--hosts', 'env=prod,os=linux', '--keep-until', '2099-01-01');
     expect(await site.shoal('wait', reference, '--hosts', 'env=prod')).toMatchObject({ code: 0 });
     expect(await imagesOn(reference)).toEqual(['web-1', 'web-2']);
+    // Held by a tag of its own until then, on these hosts alone.
+    expect(await imagesOn('shoal.local/held/team/labels')).toEqual(['web-1', 'web-2']);
     expect(await site.shoal('wait', reference)).toMatchObject({ code: 1 });
     const { hosts } = JSON.parse((await site.shoal('hosts', '--image', reference, '--json')).stdout);
     expect(hosts.filter(({ ready }: { ready: boolean }) => ready)).toHaveLength(2);

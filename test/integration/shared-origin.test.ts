@@ -13,14 +13,14 @@ const limits = { uploadBytesPerSecond: 200e6, downloadBytesPerSecond: 60e6 };
 /** Offsets at which the registry was asked for the blob. */
 const offsets = (reads: readonly string[]): number[] => reads.map((read) => Number(read.split('@')[1]));
 
-async function fleet(mark: string, options: Parameters<typeof site>[1] = {}) {
-  const layer = blobOf(SIZE, { mark });
+async function fleet(mark: string, { size = SIZE, ...options }: Parameters<typeof site>[1] & { size?: number } = {}) {
+  const layer = blobOf(size, { mark });
   const kit = await site([layer], { chunkBytes: MIB, ...options });
   const seeders = await Promise.all(['s1', 's2', 's3'].map((name) => kit.join('seeder', name, { limits })));
-  await Promise.all(['a', 'b', 'c'].map((name) => kit.join('agent', name, { limits })));
+  const agents = await Promise.all(['a', 'b', 'c'].map((name) => kit.join('agent', name, { limits })));
   await until('the hosts', async () => (await kit.client.hosts()).filter(({ online }) => online).length === 6);
   const job = await kit.client.createJob({ images: ['registry.test/team/app:1'] });
-  return { ...kit, seeders, layer, job };
+  return { ...kit, seeders, agents, layer, job };
 }
 
 describe('seeders that share a blob', () => {
@@ -41,6 +41,22 @@ describe('seeders that share a blob', () => {
     });
     await lost.opened;
     await seeders[index]?.stop();
+    expect(await finished(client, job.id)).toMatchObject({ state: 'done' });
+    expect(origin.sentBytes / layer.size).toBeLessThan(1.2);
+  });
+
+  it('go on when the tracker is lost: they share what they have read, and who leads reads the rest', async () => {
+    const lost = createGate();
+    const size = 160 * MIB;
+    const { client, origin, agents, layer, job, restart } = await fleet('no tracker', {
+      ...{ size, beforeChunk: (position) => void (position >= 20 * MIB && lost.open()) },
+    });
+    await lost.opened;
+    const isWhole = (): boolean =>
+      agents.every((agent) =>
+        agent.status().blobs.some((blob) => blob.size === size && blob.heldPieces === blob.pieces),
+      );
+    await restart(() => until('all hosts to be whole', isWhole, 30_000));
     expect(await finished(client, job.id)).toMatchObject({ state: 'done' });
     expect(origin.sentBytes / layer.size).toBeLessThan(1.2);
   });

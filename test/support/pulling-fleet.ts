@@ -1,68 +1,25 @@
-/** Hosts that pull through their proxies, a seeder and a tracker, in this process; the registry behind them is real. */
+/** Hosts that pull through their proxies an image that lies in a real registry. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { type Agent, startAgent } from '../../packages/agent/src/agent.ts';
-import { silent } from '../../packages/agent/src/swarm/host.testkit.ts';
-import { createRegistrySource, createUpstream } from '../../packages/registry/src/index.ts';
-import { createTracker, type Tracker } from '../../packages/tracker/src/index.ts';
-import { cleanUpAfter, tempDir } from './cleanup.ts';
+import type { Agent } from '../../packages/agent/src/agent.ts';
+import { tempDir } from './cleanup.ts';
 import { makeImage, type TestImage } from './image.ts';
 import { run } from './process.ts';
+import { type FleetRates, HARBOR, type RealFleet, startFleet } from './real-fleet.ts';
 import { pushImage, type TestRegistry } from './registry.ts';
-import { waitFor } from './wait.ts';
 
-const HARBOR = 'harbor.example.com';
 const MiB = 1024 * 1024;
 
-export interface Fleet {
+export interface Fleet extends RealFleet {
   /** Under `team/app:1`. */
   image: TestImage;
-  tracker: Tracker;
-  seeder: Agent;
-  /** `host-0`, `host-1`, … */
-  hosts: Agent[];
 }
 
-/** `bytesPerSecond`: the cap of each, up and down. */
-export async function pullingFleet(
-  registry: TestRegistry,
-  count: number,
-  { bytesPerSecond = Number.POSITIVE_INFINITY } = {},
-): Promise<Fleet> {
+export async function pullingFleet(registry: TestRegistry, count: number, rates: FleetRates = {}): Promise<Fleet> {
   const image = await makeImage({ baseBytes: 20 * MiB, middleBytes: 4 * MiB });
   await pushImage(image.layout, `${registry.host}/team/app:1`);
-  const place = { host: HARBOR, url: registry.url };
-  const tracker = await createTracker({
-    ...{
-      dataDir: await tempDir('tracker'),
-      host: '127.0.0.1',
-      port: 0,
-      insecure: true,
-      logger: silent,
-      version: '1.2.3',
-    },
-    openSource: async () => createRegistrySource(place),
-    openUpstream: (host) => (host === HARBOR ? createUpstream(place) : undefined),
-  });
-  cleanUpAfter(() => tracker.stop());
-  const agent = async (name: string, role: 'agent' | 'seeder'): Promise<Agent> => {
-    const started = await startAgent({
-      ...{ dataDir: await tempDir(name), name, version: '1.2.3', labels: {}, logger: silent },
-      tracker: { url: tracker.url, token: tracker.createToken(role, name) },
-      ...{ peer: { host: '127.0.0.1', port: 0 }, control: undefined, exit: { kind: 'cache' } },
-      limits: { uploadBytesPerSecond: bytesPerSecond, downloadBytesPerSecond: bytesPerSecond },
-      ...(role === 'agent'
-        ? { proxy: { host: '127.0.0.1', port: 0, registries: [place] } }
-        : { openSource: async () => createRegistrySource(place) }),
-    });
-    cleanUpAfter(() => started.stop());
-    await waitFor(`${name} to be connected`, async () => started.status().tracker.state === 'connected');
-    return started;
-  };
-  const seeder = await agent('seeder', 'seeder');
-  const hosts = await Promise.all(Array.from({ length: count }, (_, at) => agent(`host-${at}`, 'agent')));
-  return { image, tracker, seeder, hosts };
+  return { image, ...(await startFleet(registry, count, rates)) };
 }
 
 /** The digest of the manifest that skopeo got, with every blob checked by it. */

@@ -29,13 +29,22 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
+/** Where the registry tells of pushes. */
+export interface Notified {
+  url: string;
+  authorization: string;
+  /** Of the authority that the address is trusted by. */
+  caFile: string;
+}
+
 export interface RegistrySettings {
   tls?: { key: string; cert: string };
   /** The section of that name in its config. */
   auth?: object;
+  notified?: Notified;
 }
 
-export async function startRegistry({ tls, auth }: RegistrySettings = {}): Promise<TestRegistry> {
+export async function startRegistry({ tls, auth, notified }: RegistrySettings = {}): Promise<TestRegistry> {
   const folder = await tempDir('registry');
   const storage = join(folder, 'storage');
   const config = {
@@ -44,10 +53,13 @@ export async function startRegistry({ tls, auth }: RegistrySettings = {}): Promi
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
     http: { addr: '127.0.0.1:0', secret: 'test', ...(tls && { tls: await tlsFiles(folder, tls) }) },
     ...(auth && { auth }),
+    ...(notified && { notifications: { endpoints: [endpointOf(notified)] } }),
   };
   const configPath = join(folder, 'config.yml');
   await writeFile(configPath, JSON.stringify(config)); // JSON is YAML
-  const service = startService(findProgram('docker-registry') ?? 'docker-registry', ['serve', configPath]);
+  const service = startService(findProgram('docker-registry') ?? 'docker-registry', ['serve', configPath], {
+    env: notified && { SSL_CERT_FILE: notified.caFile },
+  });
   const [, port] = await service.line(/listening on 127\.0\.0\.1:(\d+)/);
   const host = `127.0.0.1:${port}`;
   return {
@@ -57,6 +69,12 @@ export async function startRegistry({ tls, auth }: RegistrySettings = {}): Promi
     accessLog: () => service.output.flatMap(parseAccessLine),
     stop: service.stop,
   };
+}
+
+/** It tries again twice a second until it is answered. */
+function endpointOf({ url, authorization }: Notified) {
+  const headers = { Authorization: [authorization] };
+  return { name: 'shoal', url, headers, timeout: '2s', threshold: 1, backoff: '500ms' };
 }
 
 async function tlsFiles(folder: string, { key, cert }: { key: string; cert: string }) {

@@ -60,6 +60,10 @@ export interface ShoalAgent {
 export interface SiteOptions {
   registries: { host: string; url?: string; layout?: string; archive?: string }[];
   cap?: string;
+  /** Default: a free one. */
+  port?: number;
+  /** Default: a certificate of its own. */
+  tls?: { key: string; cert: string };
   /** More keys of tracker.yaml. */
   tracker?: object;
 }
@@ -79,7 +83,7 @@ export function shoalCommand(args: string[], env: NodeJS.ProcessEnv = {}): Promi
 /** A tracker with a seeder beside it. */
 export async function startSite(options: SiteOptions): Promise<ShoalSite> {
   const folder = await tempDir('site');
-  const { key, cert } = selfSignedCertificate();
+  const { key, cert } = options.tls ?? selfSignedCertificate();
   const [keyFile, certFile] = [join(folder, 'tracker.key'), join(folder, 'tracker.crt')];
   await writeFile(keyFile, key, { mode: 0o600 });
   await writeFile(certFile, cert);
@@ -87,7 +91,7 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
   const cap = options.cap ?? 'unlimited';
   const config = await writeConfig(folder, 'tracker.yaml', {
     dataDir,
-    listen: { host: '127.0.0.1', port: await freePort() },
+    listen: { host: '127.0.0.1', port: options.port ?? (await freePort()) },
     tls: { cert: certFile, key: keyFile },
     registries: options.registries,
     seeder: {

@@ -1,7 +1,7 @@
 /** Agents, a seeder and a tracker on loopback in this process: whole jobs, all of it real but the registry. */
 import { digestOf } from '@shoal/oci';
 import type { ImageSource } from '@shoal/registry';
-import { createTracker } from '@shoal/tracker';
+import { createTracker, type HarborOptions } from '@shoal/tracker';
 import { createTrackerClient, type JobView } from '@shoal/tracker/client';
 import { onTestFinished } from 'vitest';
 import { agentWith } from '../../packages/agent/src/agent.testkit.ts';
@@ -12,7 +12,10 @@ import { type TwinSourceOptions, twinSource } from '../../packages/agent/src/swa
 import { until } from '../../packages/agent/src/wait.testkit.ts';
 
 /** A tracker with one image, and how a seeder and hosts join it. */
-export async function site(layers: TestBlob[], options: TwinSourceOptions = {}) {
+export async function site(
+  layers: TestBlob[],
+  { harbor, ...options }: TwinSourceOptions & { harbor?: HarborOptions } = {},
+) {
   const config = Buffer.from(
     JSON.stringify({
       ...{ os: process.platform === 'win32' ? 'windows' : process.platform, architecture: archOfHost() },
@@ -34,6 +37,7 @@ export async function site(layers: TestBlob[], options: TwinSourceOptions = {}) 
   const trackerOptions = {
     ...{ dataDir: temporaryFolder(), host: '127.0.0.1', insecure: true, logger: silent, version: '1.2.3' },
     openSource: async () => registry,
+    harbor,
   };
   let tracker = await createTracker({ ...trackerOptions, port: 0 });
   const { url, port } = tracker;

@@ -151,6 +151,8 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     },
     context: {
       trackerKey: () => importRawPublicKey(state.trackerKeyRaw),
+      privateKey: identity.privateKey,
+      nowSeconds: () => Date.now() / 1000,
       uploads,
       downloads,
       memory,
@@ -210,6 +212,7 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
     onMessage: createMessageRouter({ state, swarms, jobs, seeding, traffic, shares, logger }),
     onState(next, error) {
       state.changed(next, error);
+      seeding.trackerIsThere(next === 'connected');
       const said = { event: `tracker ${next}`, code: error?.code, untrusted: error?.text };
       if (next === 'refused') {
         logger.error(said, 'the tracker refused this agent');

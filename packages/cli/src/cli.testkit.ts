@@ -27,7 +27,8 @@ export function testIo({ env = {}, cwd = temporaryFolder(), platform = 'linux' }
   let exitCode = 0;
   const io: TestIo = {
     ...{ out: '', err: '', nowMs: 0, cwd, terminal: undefined },
-    host: { platform, env, hostName: 'host-1' },
+    // Not the machine's own: a Shoal may be installed there.
+    host: { platform, env, hostName: 'host-1', configDir: join(cwd, 'etc') },
     stdout: (text) => {
       io.out += text;
     },

@@ -68,6 +68,7 @@ function offsetOf(top: Node | null, path: YamlPath, which: 'key' | 'value'): num
     const isLast = index === path.length - 1;
     if (isMap(node)) {
       const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+      if (pair === undefined && part === 0) return; // the only item of a list, written without a dash
       node = (pair?.value ?? null) as Node | null;
       const key = pair?.key as Node | undefined;
       // A key without a value has an empty node behind it: the key itself says more.

@@ -5,7 +5,7 @@
  */
 import { type AnswerContext, errorOfAnswer } from './answers.ts';
 import { abortedError, RegistryError } from './errors.ts';
-import { createLogin, type Login } from './login.ts';
+import { createLogin, givenLogin, type Login } from './login.ts';
 import type { RegistrySettings } from './options.ts';
 import { showUrl } from './redact.ts';
 import type { RegistryDependencies } from './retry.ts';
@@ -34,21 +34,25 @@ export function createRegistryClient(
   settings: RegistrySettings,
   { transport, dependencies }: { transport: Transport; dependencies: RegistryDependencies },
 ): RegistryClient {
-  const hasCredentials = settings.credentials !== undefined;
+  const hasCredentials = settings.credentials !== undefined || settings.authorization !== undefined;
   const findBaseUrl = createAddressFinder(settings, transport);
 
-  const login = createLogin({
-    host: settings.host,
-    ...(settings.credentials ? { credentials: settings.credentials } : {}),
-    nowMs: dependencies.nowMs,
-    fetchToken: async (url, authorization) => {
-      refuseOpenRealm(url, authorization, await findBaseUrl());
-      const answer = await transport.get(url, authorization === undefined ? {} : { authorization });
-      const subject = `${settings.host}: token service ${showUrl(url)}`;
-      if (answer.status !== 200) throw await errorOfAnswer(answer, contextOf({ subject, kind: 'token' }));
-      return parseToken(await readAnswer(answer, { maxBytes: MAX_TOKEN_ANSWER_BYTES, subject }), subject);
-    },
-  });
+  const login = settings.authorization === undefined ? ownLogin() : givenLogin(settings.authorization);
+
+  function ownLogin(): Login {
+    return createLogin({
+      host: settings.host,
+      ...(settings.credentials ? { credentials: settings.credentials } : {}),
+      nowMs: dependencies.nowMs,
+      fetchToken: async (url, authorization) => {
+        refuseOpenRealm(url, authorization, await findBaseUrl());
+        const answer = await transport.get(url, authorization === undefined ? {} : { authorization });
+        const subject = `${settings.host}: token service ${showUrl(url)}`;
+        if (answer.status !== 200) throw await errorOfAnswer(answer, contextOf({ subject, kind: 'token' }));
+        return parseToken(await readAnswer(answer, { maxBytes: MAX_TOKEN_ANSWER_BYTES, subject }), subject);
+      },
+    });
+  }
 
   function contextOf(part: Pick<AnswerContext, 'subject' | 'kind'>, sent?: string): AnswerContext {
     const secrets = sent === undefined ? login.secrets() : [...login.secrets(), sent.replace(/^\S+ /, '')];

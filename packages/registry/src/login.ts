@@ -102,6 +102,15 @@ export function createLogin(settings: LoginSettings): Login {
   };
 }
 
+/** A login that somebody else has made: shown as it is, and never renewed. */
+export function givenLogin(authorization: string): Login {
+  return {
+    authorizationFor: async () => authorization,
+    afterRefusal: async () => undefined,
+    secrets: () => [authorization, authorization.replace(/^\S+ /, '')],
+  };
+}
+
 /** Throws BAD_RESPONSE. */
 export function tokenServiceOf(host: string, parameters: Record<string, string>): TokenService {
   const text = parameters.realm ?? '';

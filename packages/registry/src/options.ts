@@ -13,6 +13,8 @@ export interface RegistryOptions {
   address?: string;
   username?: string;
   password?: string;
+  /** The `Authorization` of somebody else, sent as it is in place of an account and a login of our own. */
+  authorization?: string;
   /** PEM of an authority trusted in addition to the public ones. */
   ca?: string;
   /** Told of every byte of manifests and blobs read over the network. */
@@ -38,6 +40,7 @@ export interface RegistrySettings {
   /** False only for this machine's own registries, as the Docker daemon does it. */
   verifyCertificate: boolean;
   credentials?: { username: string; password: string };
+  authorization?: string;
   address?: { hostname: string; port: number };
   ca?: string;
   onBytes: (bytes: number) => void;
@@ -58,6 +61,7 @@ export function settingsOf(options: RegistryOptions): RegistrySettings {
     host: options.host,
     ...whereOf(options),
     ...(credentials ? { credentials } : {}),
+    ...(options.authorization === undefined ? {} : { authorization: options.authorization }),
     ...(options.address === undefined ? {} : { address: addressOf(options.host, options.address) }),
     ...(options.ca === undefined ? {} : { ca: options.ca }),
     onBytes: options.onBytes ?? (() => {}),

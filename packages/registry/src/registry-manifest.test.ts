@@ -50,6 +50,22 @@ describe('a manifest', () => {
     expect(server.asked).toEqual(Array(2).fill(`GET /v2/team/a/manifests/${image.digest}`));
   });
 
+  it('is asked for with the authorization of somebody else, as it is and without a login of our own', async () => {
+    const refuse: Handler = (_, response) => {
+      response.setHeader('www-authenticate', 'Bearer realm="http://127.0.0.1:9/token",service="s"');
+      json(response, 401, { errors: [{ code: 'UNAUTHORIZED', message: 'not with Bearer g1ven' }] });
+    };
+    const given = { username: 'robot', password: 'own', authorization: 'Bearer g1ven' };
+    const good = await open(serveImage, given);
+    await good.source.resolve(REFERENCE);
+    expect(good.server.logins).toEqual(['Bearer g1ven']);
+    const bad = await open(refuse, given);
+    const error = await bad.source.resolve(REFERENCE).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(bad.server.logins).toEqual(['Bearer g1ven']);
+    expect(String((error as Error).message)).not.toContain('g1ven');
+  });
+
   it('whose bytes do not match the digest asked for is DIGEST_MISMATCH', async () => {
     const { source } = await open(serveImage);
     const other = digestOf(Buffer.from('other'));

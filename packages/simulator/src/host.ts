@@ -57,6 +57,10 @@ export interface SimHost extends HostFacts {
   readPieces: number;
   /** Stored although they were garbage: must stay 0. */
   badPiecesKept: number;
+  /** Hashes of pieces below. */
+  hashesKnown: number;
+  /** Of them, those that a seeder has signed. */
+  hashesProven: number;
   startedAt: number;
   completeAt: number | undefined;
 }
@@ -100,6 +104,8 @@ export function createHost(facts: HostFacts, shape: SwarmShape, random: () => nu
     wastedBytes: 0,
     badPiecesKept: 0,
     readPieces: 0,
+    hashesKnown: 0,
+    hashesProven: 0,
     startedAt: 0,
   };
 }
@@ -111,4 +117,16 @@ export function restart(host: SimHost, shape: SwarmShape, random: () => number):
   host.alive = true;
   host.uploading = false;
   host.spoilt.clear();
+}
+
+/** What a host makes of the hashes that another tells it: all from this piece on that the other can prove. */
+export function hear(
+  host: SimHost,
+  from: SimHost,
+  { link, first }: { link: LinkId; first: number },
+): Extract<SwarmEvent, { type: 'hashesTold' }> {
+  const end = from.role === 'seeder' ? from.hashesKnown : from.hashesProven;
+  host.hashesProven = Math.max(host.hashesProven, end);
+  host.hashesKnown = Math.max(host.hashesKnown, end);
+  return { type: 'hashesTold', link, runs: [{ first, count: end - first }], known: host.hashesKnown };
 }

@@ -39,6 +39,7 @@ export class Origin {
   #hold(): void {
     const { seeder, feed } = this.#options;
     this.hashesKnown = this.#pieces;
+    feed(seeder, { type: 'hashesKnown', count: this.#pieces });
     for (let piece = 0; piece < this.#pieces; piece++) feed(seeder, { type: 'pieceVerified', piece, ok: true });
   }
 
@@ -53,6 +54,7 @@ export class Origin {
       this.bytes += bytes;
       this.hashesKnown = piece + 1;
       feed(seeder, { type: 'pieceVerified', piece, ok: true });
+      feed(seeder, { type: 'hashesKnown', count: this.hashesKnown, from: 'elsewhere' });
       this.#read(piece + 1, doneMs);
     });
   }

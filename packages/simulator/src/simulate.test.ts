@@ -33,6 +33,15 @@ describe('a simulation', () => {
     expect(simulate(fleet()).originCopies).toBe(0);
   });
 
+  it('brings a cold blob to everybody without the tracker, once they are in the swarm', () => {
+    const options = fleet({ hosts: 50, sizeBytes: 100e6, originBytesPerSecond: 20e6 });
+    const lost = simulate({ ...options, faults: [{ kind: 'trackerRestart', atMs: 2500, forMs: 1e9 }] });
+    const patienceMs = 1500;
+    expect(lost.unfinished).toEqual([]);
+    expect(lost.originCopies).toBeCloseTo(1, 9);
+    expect(lost.readyMs.at(-1)).toBeLessThan(1.1 * ((simulate(options).readyMs.at(-1) ?? 0) + patienceMs));
+  });
+
   it('does not count who was killed, and tells slow hosts from others', () => {
     const killed = simulate(fleet({ hosts: 20, faults: [{ kind: 'kill', atMs: 200, share: 0.5 }] }));
     expect(killed.readyMs.length).toBeLessThan(20);

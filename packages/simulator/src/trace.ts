@@ -20,6 +20,9 @@ export const EVENT_CODES: Record<SwarmEvent['type'], number> = {
   budget: 16,
   wake: 17,
   reading: 18,
+  hashesAsked: 19,
+  hashesTold: 20,
+  hashesForged: 21,
 };
 
 export class Trace {

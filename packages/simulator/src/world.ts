@@ -13,7 +13,7 @@ import {
   TURNS_WAITING,
 } from '@shoal/swarm';
 import { createFleetTracker, type FleetTracker } from './fleet-tracker.ts';
-import { createHost, restart, type SimHost, type Wire } from './host.ts';
+import { createHost, hear, restart, type SimHost, type Wire } from './host.ts';
 import { createZone, pass, type Zone } from './network.ts';
 import type { Settings } from './options.ts';
 import { Origin } from './origin.ts';
@@ -76,6 +76,7 @@ export class World {
       return;
     }
     this.trace.add(this.time.now, host.index, EVENT_CODES[event.type]);
+    if (event.type === 'hashesKnown') host.hashesKnown = Math.max(host.hashesKnown, event.count);
     this.#carryOut(host, host.swarm.handle(event, this.time.now));
   }
 
@@ -250,6 +251,10 @@ export class World {
       }
       case 'serve':
         return this.#serve(host, wire, effect);
+      case 'askHashes':
+        return this.#deliver(wire, other, { type: 'hashesAsked', link: wire.link, first: effect.first });
+      case 'tellHashes':
+        return this.#later(() => wire.open && this.#tell(other, hear(other, host, { ...effect, link: wire.link })));
       case 'cancel':
         return this.#later(() => other.uploads.cancel(wire, effect));
       case 'reject':
@@ -281,7 +286,7 @@ export class World {
       this.#wires.push(wire);
       host.wires.set(wire.link, wire);
       peer.wires.set(wire.link, wire);
-      const shared = { type: 'connected', link: wire.link, blockBytes, choked: false } as const;
+      const shared = { type: 'connected', link: wire.link, blockBytes, choked: false, tellsHashes: true } as const;
       const serving = { canRequest: false, canServe: true, remoteIsSeeder: host.role === 'seeder' };
       this.feed(peer, { ...shared, ...serving, peer: host.id, remote: isRemote(peer, host) });
       const asking = { canRequest: true, canServe: false, remoteIsSeeder: peer.role === 'seeder' };

@@ -34,6 +34,8 @@ export interface LinkInfo {
   choked: boolean;
   /** Requests a foreign client keeps waiting: those beyond it may be dropped without a word. Agents keep what is asked. */
   maxRequests?: number;
+  /** The remote knows the messages that carry piece hashes from peer to peer. */
+  tellsHashes?: boolean;
 }
 
 /** Bytes that may be asked for in one call; unused ones are the shell's again. */
@@ -50,8 +52,14 @@ export interface Budget {
 }
 
 export type SwarmEvent =
-  /** The tracker knows the hashes of pieces below `count`: these may be asked for. */
-  | { type: 'hashesKnown'; count: number }
+  /** The hashes of pieces below `count` are known: these may be asked for. `from`: default is the tracker. */
+  | { type: 'hashesKnown'; count: number; from?: 'tracker' | 'elsewhere' }
+  /** A peer asks for hashes from this piece on. */
+  | { type: 'hashesAsked'; link: LinkId; first: number }
+  /** A peer told runs of hashes that a seeder has signed, and the signatures hold; `known` of all are known now. */
+  | { type: 'hashesTold'; link: LinkId; runs: readonly { first: number; count: number }[]; known: number }
+  /** A peer told hashes that no seeder has signed. */
+  | { type: 'hashesForged'; link: LinkId }
   | { type: 'neighbours'; peers: PeerId[] }
   | { type: 'dialFailed'; peer: PeerId }
   | ({ type: 'connected' } & LinkInfo)
@@ -76,6 +84,7 @@ export type SwarmEvent =
 export type CloseReason =
   | 'complete'
   | 'bad piece'
+  | 'forged hashes'
   | 'blocked'
   | 'request out of range'
   | 'not a downloader'
@@ -96,6 +105,10 @@ export type SwarmEffect =
   | { type: 'verify'; piece: number }
   /** May these pieces be fetched over the uplink of our zone? `shown` are those a seeder shows to nobody else. Answered by `leases`; asking again renews. */
   | { type: 'askLeases'; pieces: number[]; shown: number[] }
+  /** The tracker does not send them: the hashes from this piece on, of a peer. Answered by `hashesTold`. */
+  | { type: 'askHashes'; link: LinkId; first: number }
+  /** The hashes from this piece on, as a seeder signed them. */
+  | { type: 'tellHashes'; link: LinkId; first: number }
   /** These neighbours are blocked: the tracker names others instead of them. */
   | { type: 'replace'; peers: PeerId[] }
   /** Of the budget, for a request that was turned away. */

@@ -29,6 +29,11 @@ export interface Link extends LinkInfo {
   snubbed: boolean;
   /** It had no room for us: not asked again before. */
   busyUntil: number;
+  /** The last piece that it has announced, if it can be asked for hashes; else -1. */
+  topPiece: number;
+  hashesAskedAt: number;
+  /** Asks for hashes since the last one that it answered. */
+  hashAsksFailed: number;
 }
 
 export const NEVER = -1;
@@ -70,6 +75,10 @@ export function createLink(info: LinkInfo, pieceCount: number, now: number): Lin
     measuredFrom: now,
     measuredBytes: 0,
     forgiven: new Set(),
+    tellsHashes: info.tellsHashes,
+    topPiece: -1,
+    hashesAskedAt: NEVER,
+    hashAsksFailed: 0,
   };
 }
 

@@ -7,6 +7,7 @@ import { Dialer } from './dialer.ts';
 import { Downloads, LATE_MS } from './downloads.ts';
 import type { Block, CloseReason, LinkId, LinkInfo, PeerId, SwarmEffect, SwarmEvent } from './events.ts';
 import { pieceCount, pieceSize } from './geometry.ts';
+import { HashAsks } from './hash-asks.ts';
 import { createLink, isExpected, type Link, SILENT_MS, silentAt } from './links.ts';
 import { PieceSet } from './piece-set.ts';
 import { Revealer } from './revealer.ts';
@@ -26,7 +27,17 @@ export interface SwarmOptions {
 /** What concerns one link and nothing else. */
 type LinkEvent = Extract<
   SwarmEvent,
-  { type: 'blockReceived' | 'blockRequested' | 'blockRejected' | 'choked' | 'maxRequests' }
+  {
+    type:
+      | 'blockReceived'
+      | 'blockRequested'
+      | 'blockRejected'
+      | 'choked'
+      | 'maxRequests'
+      | 'hashesAsked'
+      | 'hashesTold'
+      | 'hashesForged';
+  }
 >;
 
 const NOTHING: readonly SwarmEffect[] = [];
@@ -35,6 +46,7 @@ export class Swarm {
   readonly held: PieceSet;
   readonly #options: SwarmOptions;
   readonly #downloads: Downloads;
+  readonly #hashes: HashAsks;
   readonly #dialer = new Dialer();
   readonly #revealer: Revealer | undefined;
   readonly #links = new Map<LinkId, Link>();
@@ -53,14 +65,14 @@ export class Swarm {
     this.#options = options;
     this.#downloads = new Downloads(this.held, this.#links, { activeBytes: 64 * 1024 * 1024, ...options });
     this.#revealer = options.role === 'seeder' ? new Revealer(this.held, options.pieceLength) : undefined;
+    this.#hashes = new HashAsks({ held: this.held, signs: options.role === 'seeder' });
     this.#completed = this.held.complete;
   }
 
   handle(event: SwarmEvent, now: number): readonly SwarmEffect[] {
     switch (event.type) {
       case 'hashesKnown':
-        this.#downloads.hashesKnown(event.count);
-        return this.#dial(now);
+        return this.#hashesKnown(event.count, event.from ?? 'tracker', now);
       case 'neighbours':
         this.#dialer.add(event.peers);
         return this.#dial(now);
@@ -70,13 +82,13 @@ export class Swarm {
       case 'connected':
         return this.#connected(event, now);
       case 'disconnected':
-        return this.#disconnected(event.link, now);
+        return this.#withAsks(this.#disconnected(event.link, now), now);
       case 'peerHas':
-        return this.#peerHas(event.link, event.piece, now);
+        return this.#withAsks(this.#peerHas(event.link, event.piece, now), now);
       case 'peerHolds':
-        return this.#peerHolds(event.link, event.pieces, now);
+        return this.#withAsks(this.#peerHolds(event.link, event.pieces, now), now);
       case 'pieceVerified':
-        return this.#pieceVerified(event.piece, event.ok, now);
+        return this.#withAsks(this.#pieceVerified(event.piece, event.ok, now), now);
       case 'pieceLost':
         this.#downloads.verified(event.piece, false, now);
         return NOTHING;
@@ -112,6 +124,13 @@ export class Swarm {
       case 'maxRequests':
         link.maxRequests = event.count;
         return NOTHING;
+      case 'hashesAsked':
+        return this.#withAsks(this.#hashes.askedBy(link, event.first), now);
+      case 'hashesTold':
+        this.#hashes.toldBy(link, event.runs);
+        return this.#hashesKnown(event.known, 'elsewhere', now);
+      case 'hashesForged':
+        return this.#blame(link.peer, 'forged hashes', now);
     }
   }
 
@@ -130,6 +149,7 @@ export class Swarm {
     if ((this.#revealer?.nextWakeup() ?? now + 1) <= now) return true;
     if (!this.#completed && (this.#dialer.nextDueAt() ?? now + 1) <= now) return true;
     if (this.#downloads.inEndgame && this.#lookedAt + LATE_MS <= now) return true;
+    if ((this.#hashes.dueAt() ?? now + 1) <= now) return true;
     return this.#isSomeoneSilent(now);
   }
 
@@ -140,6 +160,18 @@ export class Swarm {
     for (const link of this.#sources) next = Math.min(next, silentAt(link) ?? next);
     this.#silentNotBefore = next;
     return next <= now;
+  }
+
+  #hashesKnown(count: number, from: 'tracker' | 'elsewhere', now: number): readonly SwarmEffect[] {
+    this.#downloads.hashesKnown(count);
+    this.#hashes.known(count, from, now);
+    return this.#withAsks(this.#dial(now), now);
+  }
+
+  /** Whatever happened may show that hashes are missing, or be what a peer waits for. */
+  #withAsks(effects: readonly SwarmEffect[], now: number): readonly SwarmEffect[] {
+    const asks = this.#hashes.look(this.#sources, now);
+    return asks.length === 0 ? effects : [...effects, ...asks];
   }
 
   #connected(info: LinkInfo, now: number): readonly SwarmEffect[] {
@@ -171,6 +203,7 @@ export class Swarm {
     if (link.twin !== undefined) link.twin.twin = undefined;
     this.#revealer?.leave(linkId);
     remove(this.#listeners, link);
+    this.#hashes.left(link);
     if (link.canRequest) {
       remove(this.#sources, link);
       this.#downloads.left(link);
@@ -205,7 +238,10 @@ export class Swarm {
     if (link === undefined) return NOTHING;
     if (piece < 0 || piece >= this.held.length) return [close(link, 'piece out of range')];
     if (!link.have.add(piece)) return NOTHING;
-    if (link.canRequest) this.#downloads.offered(link, piece);
+    if (link.canRequest) {
+      this.#downloads.offered(link, piece);
+      this.#hashes.announced(link, piece, now);
+    }
     if (this.#revealer === undefined) return NOTHING;
     this.#revealer.noteHave(linkId, piece, now);
     return this.#reveal(now);
@@ -233,11 +269,14 @@ export class Swarm {
   /** A piece with one author has one culprit; with several, the next try will tell. */
   #punish(authors: readonly PeerId[], now: number): SwarmEffect[] {
     const [author] = authors;
-    if (author === undefined || authors.length > 1) return [];
+    return author === undefined || authors.length > 1 ? [] : this.#blame(author, 'bad piece', now);
+  }
+
+  #blame(author: PeerId, reason: CloseReason, now: number): SwarmEffect[] {
     const blocked = this.#dialer.badPiece(author, now);
     const effects = [...this.#links.values()]
       .filter((link) => link.peer === author && (link.canRequest || blocked))
-      .map((link) => close(link, blocked ? 'blocked' : 'bad piece'));
+      .map((link) => close(link, blocked ? 'blocked' : reason));
     return blocked ? [...effects, { type: 'replace', peers: this.#dialer.blocked(now) }] : effects;
   }
 
@@ -253,7 +292,7 @@ export class Swarm {
   }
 
   #wake(now: number): SwarmEffect[] {
-    const effects = [...this.#dial(now), ...this.#reveal(now)];
+    const effects = [...this.#dial(now), ...this.#reveal(now), ...this.#hashes.look(this.#sources, now)];
     if (this.#downloads.inEndgame) this.#downloads.lookAgain(); // what was not late may be now
     this.#lookedAt = now;
     for (const link of this.#sources) {

@@ -79,6 +79,31 @@ export const ERRORS = {
   },
   UNKNOWN_POLICY: { text: 'no bandwidth policy has this number', status: 404, retryable: false },
   INVALID_POLICY: { text: 'this is no bandwidth policy; nothing was changed', status: 422, retryable: false },
+  PREHEAT_OFF: {
+    text: "Harbor's P2P Preheat is off; to let it order set harbor.preheat.secretFile in tracker.yaml and restart the tracker",
+    status: 404,
+    retryable: false,
+  },
+  HOOKS_OFF: {
+    text: 'webhooks are off; to take them set hooks.secretFile in tracker.yaml and restart the tracker',
+    status: 404,
+    retryable: false,
+  },
+  BAD_SECRET: {
+    text: 'the secret of this request is missing or is not the one in tracker.yaml',
+    status: 401,
+    retryable: false,
+  },
+  UNKNOWN_CLUSTER: {
+    text: 'no hosts belong to this cluster id; add it to harbor.preheat.clusters in tracker.yaml',
+    status: 422,
+    retryable: false,
+  },
+  TOO_MANY_PUSHES: {
+    text: 'too many pushes wait for the registry already; try again later',
+    status: 503,
+    retryable: true,
+  },
   BAD_APP: { text: 'this is no app, pod or group of Marathon', status: 422, retryable: false },
   BAD_CONSTRAINT: { text: 'a constraint of Marathon cannot be evaluated', status: 422, retryable: false },
   UNKNOWN_MARATHON: { text: 'tracker.yaml has no such Marathon', status: 404, retryable: false },

@@ -20,8 +20,10 @@ import {
   type TrackerMessageOf,
 } from './client/index.ts';
 import type { Clock } from './clock.ts';
+import type { HarborOptions } from './harbor/options.ts';
 import type { MarathonSite } from './marathon/site.ts';
 import { createMemorySource, type MemorySource } from './memory-source.testkit.ts';
+import type { OpenSource } from './resolve/resolve-images.ts';
 import { openDatabase } from './store/database.ts';
 import type { OpenUpstream } from './swarms/pulls.ts';
 import { createTracker, type Tracker } from './tracker.ts';
@@ -48,6 +50,9 @@ export interface TestTrackerOptions {
   publicUrl?: string;
   zoneLabel?: string;
   openUpstream?: OpenUpstream;
+  harbor?: HarborOptions;
+  /** Default: `source`, whoever asks. */
+  openSource?: OpenSource;
   marathon?: readonly MarathonSite[];
 }
 
@@ -68,8 +73,8 @@ export async function startTracker({ source = createMemorySource(), ...options }
   const logger = pino({ level: 'trace' }, { write });
   const start = (port: number) =>
     createTracker({
-      ...{ ...options, dataDir, port, logger, host: '127.0.0.1', insecure: true, version: '1.2.3' },
       openSource: async () => source,
+      ...{ ...options, dataDir, port, logger, host: '127.0.0.1', insecure: true, version: '1.2.3' },
     });
   const first = await start(0);
   const client = createTrackerClient({ url: first.url, token: first.createToken('admin', 'test') });
@@ -99,6 +104,7 @@ const WRITES = [
   'UPDATE ON jobs',
   'INSERT ON blobs',
   'INSERT ON offline_parts',
+  'INSERT ON pushes',
 ];
 
 /** From now on the tracker's saves fail, as on a full disk. Returns how to end that. */

@@ -8,17 +8,21 @@ import type { StatusView, TokenRole } from './client/api-schemas.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { sessionError, TrackerError } from './errors.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
+import { createHarbor, type Harbor } from './harbor/harbor.ts';
+import type { HarborOptions } from './harbor/options.ts';
 import { createApp } from './http/app.ts';
 import { type CoverageDesk, createCoverageDesk } from './images/coverage.ts';
 import { deadlineWarning } from './jobs/deadline.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { createMarathonPrewarming, type MarathonPrewarming } from './marathon/prewarming.ts';
 import type { MarathonSite } from './marathon/site.ts';
+import type { TrackerFigures } from './metrics.ts';
 import { createPolicies, type Policies } from './policy/policies.ts';
 import { createShareDesk, type ShareDesk } from './policy/share-desk.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
 import { createSourcePool } from './resolve/source-pool.ts';
 import { type AgentRoster, createAgentRoster } from './session/agent-roster.ts';
+import { createMovedBytes, type MovedBytes } from './session/moved-bytes.ts';
 import { createPresence, type Presence } from './session/presence.ts';
 import { createSessionHandler } from './session/session-handler.ts';
 import { createAgentStore } from './store/agent-store.ts';
@@ -52,6 +56,8 @@ export interface TrackerOptions {
   foreignPeers?: boolean;
   /** Where such clients reach the tracker, for announce URLs. Default: as the operator reached it for the .torrent. */
   publicUrl?: string;
+  /** What Harbor and registries may order. Default: nothing. */
+  harbor?: HarborOptions;
   /** The label that names an agent's zone: a group of hosts behind one uplink. Default: zone. */
   zoneLabel?: string;
   /** Deployments of these are pre-warmed. */
@@ -106,20 +112,36 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon } = core;
+  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
+  const metricFigures = () => metricsOf(core);
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
   const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon };
-  const deps = { handler, tokens, ...parts, publicUrl, clock, log, version, status };
+  const { hooks, pushes, preheat } = harbor;
+  const deps = {
+    handler,
+    tokens,
+    ...parts,
+    hooks,
+    pushes,
+    preheat,
+    publicUrl,
+    clock,
+    log,
+    version,
+    status,
+    figures: metricFigures,
+  };
   const app = await createApp(deps, options);
 
   const stop = async () => {
+    swarms.stop(); // first: seeders must not be named in place of those whose sessions end now
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     await app.close();
+    harbor.stop();
     await marathon.stop();
-    swarms.stop();
     foreign?.stop();
     jobs.stop();
     await Promise.all([sources.close(), pulls.close()]);
@@ -127,7 +149,9 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   };
   try {
     await app.listen({ host: options.host, port: options.port });
+    harbor.resume();
   } catch (error) {
+    harbor.stop();
     swarms.stop();
     foreign?.stop();
     jobs.stop();
@@ -151,6 +175,8 @@ interface Core {
   foreign: ForeignPeers | undefined;
   policies: Policies;
   shares: ShareDesk;
+  moved: MovedBytes;
+  harbor: Harbor;
   marathon: MarathonPrewarming;
 }
 
@@ -189,6 +215,13 @@ function createCore(
     ...{ store: createShareStore(db), zoneOf: zonesBy(zoneLabel), clock, log },
     policy: () => policies.inForce,
   });
+  const harbor = createHarbor(
+    {
+      ...{ db, jobs, roster, presence, swarms, clock, log, knownDocument: store.document },
+      ...{ pooled: openSource, openSource: options.openSource },
+    },
+    options.harbor,
+  );
   const marathon = createMarathonPrewarming({
     ...{ sites: options.marathon ?? [], presence, roster, clock, random, log },
     createJob: (request) => jobs.create(request),
@@ -197,7 +230,20 @@ function createCore(
     ...{ roster, hostImages, openJobs: jobs.bringing },
     sources: { openSource, knownDocument: store.document },
   });
-  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon };
+  return {
+    secrets,
+    presence,
+    roster,
+    swarms,
+    jobs,
+    coverage,
+    foreign,
+    policies,
+    shares,
+    marathon,
+    harbor,
+    moved: createMovedBytes(),
+  };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {
@@ -211,6 +257,15 @@ function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 've
     seeders: count('seeder'),
     swarms: swarms.count(),
     runningJobs: jobs.countRunning(),
+  };
+}
+
+function metricsOf(core: Core): TrackerFigures {
+  const { agents, seeders, swarms } = figures(core);
+  return {
+    ...core.jobs.figures(),
+    ...{ agents: { agent: agents, seeder: seeders }, swarms, swarmMembers: core.swarms.countMembers() },
+    ...{ policyVersion: core.policies.versionInForce, moved: core.moved.sums },
   };
 }
 

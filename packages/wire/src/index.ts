@@ -28,6 +28,21 @@ export {
   type ShoalHandshake,
 } from './extended-handshake.ts';
 export type { DecoderLimits } from './frame-rules.ts';
+export {
+  decodeHashes,
+  encodeHashAsk,
+  encodeHashRuns,
+  HASH_BYTES,
+  type HashesMessage,
+  type HashRun,
+  MAX_RUN_HASHES,
+  MAX_RUNS,
+  SHOAL_HASHES,
+  SHOAL_HASHES_ID,
+  seederKeyOf,
+  signHashRun,
+  verifyHashRun,
+} from './hash-runs.ts';
 export { exportRawPublicKey, importRawPublicKey, peerIdOfKey, swarmIdOf } from './keys.ts';
 export {
   type BlockAddress,

@@ -75,6 +75,7 @@ export const VIOLATION_REASONS = [
   'extensions not announced',
   'bad extended handshake',
   'bad class',
+  'bad hashes',
 ] as const;
 
 export type ViolationReason = (typeof VIOLATION_REASONS)[number];

@@ -5,13 +5,14 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { METRICS_TYPE, metricsText, processMetrics } from '@shoal/tracker/client';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AgentStatus } from '../agent-status.ts';
 import type { CacheDesk } from '../cache/cache-desk.ts';
 import { toPortError } from '../errors.ts';
 import { removeFile } from '../store/replace-file.ts';
 import { addCacheRoutes } from './cache-routes.ts';
-import { metricsText } from './metrics.ts';
+import { metricsOf } from './metrics.ts';
 
 export interface ControlApiOptions {
   host: string;
@@ -38,7 +39,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   requireToken(app, token);
   app.get('/v1/status', () => options.status());
   app.get('/metrics', async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText(options.status())),
+    reply.type(METRICS_TYPE).send(metricsText([...metricsOf(options.status()), ...processMetrics()])),
   );
   addCacheRoutes(app, options.cache);
   app.post('/v1/stop', async () => {

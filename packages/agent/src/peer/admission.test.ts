@@ -6,6 +6,7 @@ import {
   encodeMessage,
   SHOAL_AUTH,
   SHOAL_CLASS_ID,
+  SHOAL_HASHES_ID,
 } from '@shoal/wire';
 import { describe, expect, it } from 'vitest';
 import type { RefusalReason } from './admission.ts';
@@ -34,6 +35,7 @@ describe('two agents with tickets of the tracker', () => {
       blockBytes: 131_072,
       protocol: 1,
       classId: SHOAL_CLASS_ID,
+      hashesId: SHOAL_HASHES_ID,
     });
     expect(other.admitted).toMatchObject({ peerId: identity.peerId, ticketRole: 'leecher' });
   });

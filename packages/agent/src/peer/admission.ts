@@ -16,6 +16,8 @@ import {
   SHOAL_AUTH_ID,
   SHOAL_CLASS,
   SHOAL_CLASS_ID,
+  SHOAL_HASHES,
+  SHOAL_HASHES_ID,
   SHOAL_PROTOCOL,
   type ShoalHandshake,
   signProof,
@@ -56,6 +58,8 @@ export interface AdmittedPeer {
   protocol: number;
   /** The id under which it wants to be told the class of our requests; absent: it knows none. */
   classId?: number;
+  /** The same for asks and answers about piece hashes. */
+  hashesId?: number;
   /** A BitTorrent client that is no agent: known by its host and the secret info hash, chokes, takes 16 KiB. */
   foreign?: { fast: boolean };
 }
@@ -82,9 +86,14 @@ interface Claimed {
   claims: TicketClaims;
   shoal: ShoalHandshake;
   classId: number | undefined;
+  hashesId: number | undefined;
 }
 
-const EXTENSIONS = { [SHOAL_AUTH]: SHOAL_AUTH_ID, [SHOAL_CLASS]: SHOAL_CLASS_ID };
+const EXTENSIONS = {
+  [SHOAL_AUTH]: SHOAL_AUTH_ID,
+  [SHOAL_CLASS]: SHOAL_CLASS_ID,
+  [SHOAL_HASHES]: SHOAL_HASHES_ID,
+};
 
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -145,7 +154,8 @@ export class Admission {
     if (!verdict.ok) return refuse(`ticket: ${verdict.reason}`);
     const { peerId } = this.#remote as HandshakeEvent;
     if (verdict.claims.agent !== peerId) return refuse('ticket of another peer');
-    this.#claimed = { claims: verdict.claims, shoal, classId: m[SHOAL_CLASS] || undefined };
+    const [classId, hashesId] = [m[SHOAL_CLASS] || undefined, m[SHOAL_HASHES] || undefined];
+    this.#claimed = { claims: verdict.claims, shoal, classId, hashesId };
     const { identity } = this.#options;
     const proof = signProof(
       {
@@ -160,7 +170,7 @@ export class Admission {
     return { send: [encodeMessage({ type: 'extended', id: proofId, payload: proof })] };
   }
 
-  #proof(signature: Uint8Array, { claims, shoal, classId }: Claimed): AdmissionStep {
+  #proof(signature: Uint8Array, { claims, shoal, classId, hashesId }: Claimed): AdmissionStep {
     const swarm = this.#swarm as SwarmCredentials;
     const { identity } = this.#options;
     const fields = {
@@ -179,6 +189,7 @@ export class Admission {
       blockBytes: Math.min(shoal.block, swarm.blockBytes),
       protocol: Math.min(shoal.protocol, SHOAL_PROTOCOL),
       ...(classId && { classId }),
+      ...(hashesId && { hashesId }),
     };
     return { send: [], admitted };
   }

@@ -1,7 +1,7 @@
 /**
  * The seeder role: on the tracker's order reads a blob from its registry once, alone or with other
  * seeders, and feeds its swarm. One reading a blob at a time; a failed one is told to the tracker,
- * which decides on another try.
+ * which decides on another try. A reading goes on when the tracker is gone.
  */
 import type { ImageSource } from '@shoal/registry';
 import type { AgentMessage, TrackerMessageOf } from '@shoal/tracker/client';
@@ -30,14 +30,21 @@ export interface Seeding {
   seed(message: TrackerMessageOf<'seed'>): Promise<void>;
   read(message: TrackerMessageOf<'read'>): void;
   seeded(message: TrackerMessageOf<'seeded'>): void;
+  /** Whether there is a session with the tracker. */
+  trackerIsThere(isThere: boolean): void;
   stop(): void;
 }
+
+/** A session that comes back by then was no loss: the tracker may have named another seeder meanwhile. */
+const ALONE_AFTER_MS = 3000;
 
 export function createSeeding({ swarms, memory, downloads, logger, send, openSource }: SeedingOptions): Seeding {
   /** By swarm. */
   const readers = new Map<string, OriginReader>();
   const abort = new AbortController();
   let originBytes = 0;
+  let isAlone = false;
+  let lost: NodeJS.Timeout | undefined;
 
   const onBytes = (bytes: number): void => {
     originBytes += bytes;
@@ -81,6 +88,7 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
       downloads,
       send,
       onBytes,
+      isAlone: () => isAlone,
       signal: abort.signal,
     });
     readers.set(swarm, reader);
@@ -113,6 +121,20 @@ export function createSeeding({ swarms, memory, downloads, logger, send, openSou
     },
     read: ({ swarm, first, count }) => readers.get(swarm)?.read({ first, count }),
     seeded: ({ swarm }) => readers.get(swarm)?.release(),
-    stop: () => abort.abort(new AgentError('ABORTED', 'the agent is stopping')),
+    trackerIsThere(isThere) {
+      if (isThere) {
+        clearTimeout(lost);
+        [lost, isAlone] = [undefined, false];
+        return;
+      }
+      lost ??= setTimeout(() => {
+        isAlone = true;
+        for (const reader of readers.values()) reader.lookAgain();
+      }, ALONE_AFTER_MS);
+    },
+    stop() {
+      clearTimeout(lost);
+      abort.abort(new AgentError('ABORTED', 'the agent is stopping'));
+    },
   };
 }

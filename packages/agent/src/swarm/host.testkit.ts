@@ -56,6 +56,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   });
   const context: SwarmContext = {
     ...{ uploads, downloads, now, memory: createPieceMemory(), random: Math.random },
+    ...{ privateKey: identity.privateKey, nowSeconds: () => Date.now() / 1000 },
     ...{ trackerKey: () => TRACKER_KEY, blockBytes: () => options.blockBytes ?? 16 * 1024 },
     dial: (neighbour, handler, onFailed) => peers.dial(neighbour, handler, onFailed),
   };

@@ -26,6 +26,7 @@ export function shoalLink(
     // All of a small blob in one round trip; what one peer has no room for is asked of another.
     ...(blobBytes <= SMALL_BLOB_BYTES && { firstBytes: blobBytes }),
     choked: false,
+    tellsHashes: peer.hashesId !== undefined,
   };
 }
 

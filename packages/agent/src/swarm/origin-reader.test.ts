@@ -27,6 +27,7 @@ interface ReadingOptions extends TwinSourceOptions, HostOptions {
   role?: 'lead' | 'helper';
   /** Default: all of it. */
   stretches?: { first: number; count: number }[];
+  isAlone?: () => boolean;
 }
 
 async function reading(blob: TestBlob, options: ReadingOptions = {}): Promise<Reading> {
@@ -44,6 +45,7 @@ function readingOf(seeder: Member, blob: TestBlob, options: ReadingOptions = {})
     run(signal = new AbortController().signal) {
       const reader = new OriginReader({
         ...{ runner: seeder.runner, class: 'prewarm', memory, downloads, signal },
+        ...(options.isAlone && { isAlone: options.isAlone }),
         seed: { registry: 'registry.test', repository: 'team/a', descriptor },
         send: (message) => void self.published.push(message as Publish),
         onBytes: (bytes) => {
@@ -267,5 +269,22 @@ describe('a reading that is shared', () => {
     expect(self.seeder.runner.blob.complete).toBe(true);
     expect(self.published.map(({ first }) => first)).toEqual([4, 5]);
     expect(self.originBytes).toBe(2 * PIECE);
+  });
+
+  it.each([
+    ['lead', 4 * PIECE],
+    ['helper', 0],
+  ] as const)('is read on without the tracker by who leads: as %s', async (role, readAlone) => {
+    const blob = blobOf(6 * PIECE);
+    let isAlone = false;
+    const self = await reading(blob, { role, stretches: [stretches.helper], isAlone: () => isAlone });
+    const running = self.run();
+    await until('its stretch', () => self.published.length === 2);
+    isAlone = true;
+    self.reader?.lookAgain();
+    if (role === 'helper') self.reader?.release();
+    await running;
+    expect(self.originBytes).toBe(2 * PIECE + readAlone);
+    expect(self.seeder.runner.blob.complete).toBe(role === 'lead');
   });
 });

@@ -32,6 +32,8 @@ export interface OriginReaderOptions {
   downloads: DownloadScheduler;
   send(message: AgentMessage): void;
   onBytes(bytes: number): void;
+  /** Nobody hands out stretches now: who leads reads what is missing. Default: never. */
+  isAlone?(): boolean;
   signal: AbortSignal;
 }
 
@@ -49,6 +51,8 @@ const HASH_BYTES = 32;
 const PIECES_AHEAD = 4;
 /** Read back for the digest after each piece of the origin, so that little is left at the end. */
 const FOLLOW_PIECES = 8;
+/** Read alone before it is looked again what came from the others meanwhile. */
+const ALONE_BYTES = 4 * 1024 * 1024;
 
 export class OriginReader {
   readonly runner: OriginTarget;
@@ -94,6 +98,11 @@ export class OriginReader {
     this.#somethingChanged();
   }
 
+  /** The tracker is gone or back. */
+  lookAgain(): void {
+    this.#somethingChanged();
+  }
+
   /** All that is known here: a lost session may have eaten hashes, and later ones need those before them. */
   publishAgain(): void {
     const { hashes, hashCount } = this.runner.blob;
@@ -110,7 +119,7 @@ export class OriginReader {
       for (;;) {
         this.#options.signal.throwIfAborted();
         this.#changed = false;
-        const stretch = this.#stretches.shift();
+        const stretch = this.#stretches.shift() ?? this.#nextAlone();
         if (stretch !== undefined) await this.#readStretch(source, stretch);
         else if (await this.#isThrough()) return;
         else if (!this.#changed) await this.#change();
@@ -132,6 +141,22 @@ export class OriginReader {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
+  }
+
+  /** Others may still read what they were handed last: that comes from the swarm, and is not read again then. */
+  #nextAlone(): Stretch | undefined {
+    const { held, pieceLength } = this.runner.blob;
+    if (!this.#leads || this.runner.stopped || this.#options.isAlone?.() !== true) return undefined;
+    let first = 0;
+    while (first < held.length && this.#isHere(first)) first++;
+    const most = first + Math.max(1, Math.floor(ALONE_BYTES / pieceLength));
+    let end = first;
+    while (end < Math.min(most, held.length) && !this.#isHere(end)) end++;
+    return end > first ? { first, count: end - first } : undefined;
+  }
+
+  #isHere(piece: number): boolean {
+    return this.#read.has(piece) || this.runner.blob.held.has(piece);
   }
 
   async #isThrough(): Promise<boolean> {
@@ -163,11 +188,10 @@ export class OriginReader {
 
   /** What is here already, from an earlier reading or from a peer, is published and not read again. */
   async #readStretch(source: OriginSource, { first, count }: Stretch): Promise<void> {
-    const isHere = (piece: number): boolean => this.#read.has(piece) || this.runner.blob.held.has(piece);
     for (let piece = first; piece < first + count; ) {
       const start = piece;
-      const wasHere = isHere(piece);
-      while (piece < first + count && isHere(piece) === wasHere) piece++;
+      const wasHere = this.#isHere(piece);
+      while (piece < first + count && this.#isHere(piece) === wasHere) piece++;
       if (wasHere) this.#publishHeld(start, piece);
       else await this.#readPieces(source, start, piece);
     }

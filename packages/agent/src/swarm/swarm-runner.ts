@@ -3,17 +3,9 @@
  * machine and carries out its effects. Decides nothing itself.
  */
 import type { KeyObject } from 'node:crypto';
-import {
-  type Block,
-  type Budget,
-  PieceSet,
-  Swarm,
-  type SwarmEffect,
-  type SwarmEvent,
-  type TrafficClass,
-} from '@shoal/swarm';
-import type { Neighbour } from '@shoal/tracker/client';
-import { isValidBitfield, type WireEvent, type WireMessage } from '@shoal/wire';
+import { type Block, type Budget, Swarm, type SwarmEffect, type SwarmEvent, type TrafficClass } from '@shoal/swarm';
+import type { ForeignPeer, Neighbour } from '@shoal/tracker/client';
+import type { HashRun, WireEvent, WireMessage } from '@shoal/wire';
 import type { AdmittedPeer } from '../peer/admission.ts';
 import type { LinkHandler, PeerConnection } from '../peer/peer-connection.ts';
 import type { DialTarget } from '../peer/peer-port.ts';
@@ -21,14 +13,17 @@ import type { BlockReader, UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { BlobFile } from '../store/blob-file.ts';
 import type { PieceMemory } from '../store/piece-memory.ts';
 import type { Asked, DownloadClient, DownloadScheduler } from './download-scheduler.ts';
-import { classMessages, hearExtended } from './extended-messages.ts';
+import { classMessages, hashAnswer, hearExtended } from './extended-messages.ts';
+import { HashExchange } from './hash-exchange.ts';
 import { IncomingBlocks } from './incoming-blocks.ts';
 import { foreignId, foreignLink, shoalLink } from './link-info.ts';
-import { type LinkEffect, messagesOf } from './link-messages.ts';
+import { type LinkEffect, messagesOf, swarmEventOf } from './link-messages.ts';
 
 /** What all swarms of an agent share. */
 export interface SwarmContext {
   trackerKey(): KeyObject;
+  /** The agent's own: a seeder signs piece hashes with it. */
+  privateKey: KeyObject;
   uploads: UploadScheduler;
   downloads: DownloadScheduler;
   memory: PieceMemory;
@@ -36,6 +31,8 @@ export interface SwarmContext {
   blockBytes(): number;
   /** Monotonic milliseconds. */
   now(): number;
+  /** Since the epoch. */
+  nowSeconds(): number;
   random(): number;
   dial(target: DialTarget, handler: LinkHandler, onFailed: () => void): void;
 }
@@ -51,12 +48,6 @@ export interface SwarmRunnerOptions {
   onComplete(): void;
   /** The disk failed: nothing more is asked for until `want` is called again. */
   onFailed(error: unknown): void;
-}
-
-export interface ForeignPeer {
-  host: string;
-  /** 0: it listens nowhere. */
-  port: number;
 }
 
 const WAKE_MS = 100;
@@ -78,7 +69,9 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   readonly #swarm: Swarm;
   readonly #links = new Map<number, PeerConnection>();
   readonly #incoming: IncomingBlocks;
-  readonly #timer: NodeJS.Timeout;
+  readonly #hashes: HashExchange;
+  /** Runs while somebody is connected or something is wanted: a host keeps hundreds of blobs that rest. */
+  #timer: NodeJS.Timeout | undefined;
   #ticket: string;
   #wanted = false;
   #class: TrafficClass = 'prewarm';
@@ -95,7 +88,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     const { size, pieceLength, held } = blob;
     this.#incoming = new IncomingBlocks(context.memory, pieceLength);
     this.#swarm = new Swarm({ size, pieceLength, role, held, random: context.random });
-    this.#timer = setInterval(() => this.#wake(), WAKE_MS);
+    this.#hashes = new HashExchange({ swarmId, blob, ticket: () => this.#ticket, ...context });
     this.#handle({ type: 'hashesKnown', count: blob.hashCount });
   }
 
@@ -177,8 +170,11 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     return this.#foreign?.infoHash === infoHash && this.#foreign.peers.some((peer) => peer.host === host);
   }
 
+  /** Of the tracker. */
   addHashes(first: number, hashes: Uint8Array): void {
-    this.#handle({ type: 'hashesKnown', count: this.blob.addHashes(first, hashes) });
+    this.blob.addHashes(first, hashes);
+    this.#hashes.closeGaps();
+    this.#handle({ type: 'hashesKnown', count: this.blob.hashCount });
     this.#context.downloads.poke(this);
   }
 
@@ -190,7 +186,9 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   /** The seeder has read, hashed and written a piece of the origin. */
   originPieceStored(piece: number, hash: Uint8Array): void {
     this.blob.claimOriginPiece(piece, hash);
+    this.#hashes.read(piece, hash);
     this.#handle({ type: 'pieceVerified', piece, ok: true });
+    this.#handle({ type: 'hashesKnown', count: this.blob.hashCount, from: 'elsewhere' });
   }
 
   get stopped(): boolean {
@@ -250,29 +248,11 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 
   onEvent(connection: PeerConnection, event: WireEvent): void {
-    const link = connection.id;
     switch (event.type) {
       case 'blockStart':
         return this.#blockStart(connection, event);
       case 'blockData':
         return this.#blockData(connection, event.bytes, event.last);
-      case 'have':
-        return this.#handle({ type: 'peerHas', link, piece: event.piece });
-      case 'bitfield':
-        if (!isValidBitfield(event.bits, this.pieceCount)) return connection.close('bad bitfield');
-        return this.#holds(link, new PieceSet(this.pieceCount, event.bits));
-      case 'haveAll': {
-        const all = new PieceSet(this.pieceCount);
-        all.addAll();
-        return this.#holds(link, all);
-      }
-      case 'request':
-        if (event.length > (connection.peer?.blockBytes ?? 0)) return connection.close('request longer than agreed');
-        return this.#handle({ ...event, type: 'blockRequested', link });
-      case 'choke':
-      case 'unchoke':
-        this.#handle({ type: 'choked', link, choked: event.type === 'choke' });
-        return this.#context.downloads.poke(this);
       case 'interested':
         // Some foreign clients stall on an unchoke they have not asked for.
         if (connection.peer?.foreign !== undefined) connection.send({ type: 'unchoke' });
@@ -281,22 +261,31 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
         return this.#heardExtended(connection, event);
       case 'cancel':
         return this.#context.uploads.cancel(connection, event);
-      case 'reject':
-        return this.#handle({ ...event, type: 'blockRejected', link });
-      default:
-      // haveNone says nothing new, and hints are not used.
+      default: {
+        const said = swarmEventOf(connection, event, this.pieceCount);
+        if (said === undefined) return;
+        this.#handle(said);
+        if (said.type === 'peerHolds' || said.type === 'choked') this.#context.downloads.poke(this);
+      }
     }
   }
 
-  #holds(link: number, pieces: PieceSet): void {
-    this.#handle({ type: 'peerHolds', link, pieces });
-    this.#context.downloads.poke(this);
+  #heardExtended(connection: PeerConnection, event: Extract<WireEvent, { type: 'extended' }>): void {
+    const { class: said, maxRequests: count, hashes } = hearExtended(connection, event);
+    const link = connection.id;
+    if (said !== undefined) this.#context.uploads.setClass(connection, said);
+    if (count !== undefined) this.#handle({ type: 'maxRequests', link, count });
+    if (hashes?.type === 'ask') this.#handle({ type: 'hashesAsked', link, first: hashes.first });
+    // Only who may be asked is listened to.
+    if (hashes?.type === 'runs' && connection.direction === 'out') this.#heardHashes(connection, hashes.runs);
   }
 
-  #heardExtended(connection: PeerConnection, event: Extract<WireEvent, { type: 'extended' }>): void {
-    const { class: said, maxRequests: count } = hearExtended(connection, event);
-    if (said !== undefined) this.#context.uploads.setClass(connection, said);
-    if (count !== undefined) this.#handle({ type: 'maxRequests', link: connection.id, count });
+  #heardHashes(connection: PeerConnection, heard: readonly HashRun[]): void {
+    const { id: link } = connection;
+    const { runs, forged } = this.#hashes.takeAll(connection, heard);
+    if (runs.length > 0) this.#handle({ type: 'hashesTold', link, runs, known: this.blob.hashCount });
+    if (forged) this.#handle({ type: 'hashesForged', link });
+    this.#context.downloads.poke(this);
   }
 
   blockTarget({ id }: PeerConnection): Uint8Array | undefined {
@@ -347,12 +336,18 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
   }
 
   #wake(): void {
+    if (this.#links.size === 0 && !this.wantsLinks) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
     if (!this.#swarm.isDue(this.#context.now())) return;
     this.#handle({ type: 'wake' });
     this.#context.downloads.poke(this);
   }
 
   #handle(event: SwarmEvent): void {
+    if (!this.#stopped) this.#timer ??= setInterval(() => this.#wake(), WAKE_MS);
     this.#carryOut(this.#swarm.handle(event, this.#context.now()));
   }
 
@@ -376,8 +371,13 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     if (effect.type === 'serve') return this.#context.uploads.add(connection, effect, this);
     if (effect.type === 'close') return connection.close(effect.reason);
     const messages = outbox.get(connection) ?? [];
-    messages.push(...messagesOf(effect, connection.peer));
     outbox.set(connection, messages);
+    if (effect.type === 'askHashes') this.#hashes.asked(connection);
+    messages.push(
+      ...(effect.type === 'tellHashes'
+        ? hashAnswer(connection, this.#hashes.tell(connection, effect.first))
+        : messagesOf(effect, connection)),
+    );
   }
 
   #dial(peerId: string): void {

@@ -6,7 +6,8 @@ import { type ConfigSources, loadConfig, peekConfig } from './config-file.ts';
 import type { HostDefaults } from './defaults.ts';
 import { trackerConfigFile } from './tracker-config.ts';
 
-const LINUX: HostDefaults = { platform: 'linux', env: {}, hostName: 'web-1' };
+// Not the machine's own settings: a Shoal may be installed there.
+const LINUX: HostDefaults = { platform: 'linux', env: {}, hostName: 'web-1', configDir: '/nowhere' };
 const MINIMAL = 'tracker: { url: "https://tracker.test:7600", token: secret }\n';
 
 interface Given {

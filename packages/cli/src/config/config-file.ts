@@ -21,6 +21,8 @@ export interface ConfigFile<T> {
   keys: readonly ConfigKey[];
   /** Sections that the file may switch with a bare true or false, short for `enabled` in them. */
   switches?: readonly string[];
+  /** Lists of which the file may give the only item without a dash. */
+  lists?: readonly string[];
   /** What several keys mean together; asked even when single keys are wrong, so that all faults come at once. */
   checks: readonly CrossCheck[];
 }
@@ -91,6 +93,11 @@ function readLayers<T>(spec: ConfigFile<T>, { host, cwd, file, flags }: ConfigSo
   for (const name of spec.switches ?? []) {
     const given = read?.yaml.value[name];
     if (read !== undefined && typeof given === 'boolean') read.yaml.value[name] = { enabled: given };
+  }
+  for (const name of spec.lists ?? []) {
+    const given = read?.yaml.value[name];
+    const isLone = typeof given === 'object' && given !== null && !Array.isArray(given);
+    if (read !== undefined && isLone) read.yaml.value[name] = [given];
   }
   const layers = mergeLayers({ keys: spec.keys, file: read, env: host.env, flags, cwd });
   return { keys: spec.keys, layers, file: read, fileName: `${spec.daemon}.yaml` };

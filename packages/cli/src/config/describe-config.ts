@@ -78,15 +78,20 @@ function sampleLines(key: ConfigKey, { active, isFirst }: { active: boolean; isF
   const depth = key.path.split(/\.|\[\]\./).length - 1;
   const isItem = key.path.includes('[].');
   const indent = '  '.repeat(depth + (isItem ? 1 : 0));
-  const name = key.path.slice(key.path.lastIndexOf('.') + 1);
+  const name = nameOf(key);
   const notes = [defaultNote(key), key.env, key.flag].filter((note) => note !== undefined);
   const about = `${key.description}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
   const value = key.sample ?? key.default;
   const blank = depth === 0 ? [''] : [];
   const head = [...blank, `${indent}# ${about}`];
-  if (key.kind === 'section' || key.kind === 'list') return [...head, `${active ? '' : '#'}${indent}${name}:`];
+  const hasKeys = key.kind === 'section' || (key.kind === 'list' && key.sample === undefined);
+  if (hasKeys) return [...head, `${active ? '' : '#'}${indent}${name}:`];
   const bullet = isFirst ? `${indent.slice(2)}- ` : indent;
   return [...head, `${active ? '' : '#'}${bullet}${name}: ${inline(value)}`];
+}
+
+function nameOf({ path }: ConfigKey): string {
+  return path.slice(path.lastIndexOf('.') + 1);
 }
 
 /** `default: 7600`, `required`, or nothing where absent means absent. */

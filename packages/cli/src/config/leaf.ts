@@ -78,8 +78,17 @@ export function wholeNumber(description: string, { min, max, ...extra }: Extra &
     .register(leafMeta, { kind: 'number', description, expects, ...extra });
 }
 
-export function flag(description: string) {
-  return z.boolean().register(leafMeta, { kind: 'boolean', description, expects: 'true or false' });
+/** HH:MM, of 24 hours. */
+export function timeOfDay(description: string, extra: Extra = {}) {
+  const expects = 'a time of day such as "22:00" (in quotes)';
+  return z
+    .string()
+    .regex(/^([01]\d|2[0-3]):[0-5]\d$/)
+    .register(leafMeta, { kind: 'text', description, expects, ...extra });
+}
+
+export function flag(description: string, extra: Extra = {}) {
+  return z.boolean().register(leafMeta, { kind: 'boolean', description, expects: 'true or false', ...extra });
 }
 
 export function choice<const T extends readonly string[]>(values: T, description: string) {
@@ -149,6 +158,15 @@ export function textMap(description: string, extra: Extra = {}) {
 export function section<T extends z.ZodRawShape>(description: string, shape: T) {
   const expects = `a section with the keys ${Object.keys(shape).join(', ')}`;
   return z.strictObject(shape).register(leafMeta, { kind: 'section', description, expects });
+}
+
+/** A list of texts; a single one needs no brackets. */
+export function texts(description: string, extra: Extra = {}) {
+  const expects = 'a text or a list of texts';
+  return z
+    .union([filled(), z.array(filled()).min(1).max(1000)])
+    .transform((given) => (typeof given === 'string' ? [given] : given))
+    .register(leafMeta, { kind: 'list', description, expects, ...extra });
 }
 
 export function listOf<T extends z.ZodType>(item: T, description: string) {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { parseReference } from '@shoal/oci';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileIn, temporaryFolder } from '../cli.testkit.ts';
-import { createOpenSource, readSecretFile } from './sources.ts';
+import { createOpenSource, createRegistryOf, readSecretFile } from './sources.ts';
 
 /** A registry that says what login it was shown and then knows no image. */
 async function startRegistry() {
@@ -55,5 +55,33 @@ describe('a file with a secret', () => {
     const folder = temporaryFolder();
     expect(() => readSecretFile(fileIn(folder, 'empty', '\n'))).toThrow(/empty is empty; write the secret/);
     expect(() => readSecretFile(`${folder}/none`)).toThrow(/cannot be read \(ENOENT\)/);
+  });
+});
+
+describe('the registry of an address', () => {
+  const registryOf = createRegistryOf([
+    { host: 'Harbor.test' },
+    { host: 'reg.test', url: 'http://127.0.0.1:5000' },
+    { host: 'near.test', address: '10.0.0.5:443' },
+  ]);
+
+  it('is the entry of that name, else the one that is reached there', () => {
+    expect(registryOf('harbor.TEST')).toBe('Harbor.test');
+    expect(registryOf('127.0.0.1:5000')).toBe('reg.test');
+    expect(registryOf('10.0.0.5:443')).toBe('near.test');
+    expect(registryOf('127.0.0.1:5001')).toBeUndefined();
+    expect(registryOf('')).toBeUndefined();
+  });
+});
+
+describe('the source of a registry for somebody else', () => {
+  it('shows that authorization and not the configured account', async () => {
+    const { url, logins } = await startRegistry();
+    const env = { SHOAL_REGISTRY_PASSWORD_HARBOR_TEST: 'geheim' };
+    const open = createOpenSource([{ host: 'harbor.test', url, username: 'robot' }], { env });
+    const source = await open('harbor.test', 'Bearer g1ven');
+    onTestFinished(() => source.close());
+    await expect(source.resolve(parseReference('harbor.test/a/b:1'))).rejects.toThrow();
+    expect(new Set(logins)).toEqual(new Set(['Bearer g1ven']));
   });
 });

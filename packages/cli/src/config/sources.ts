@@ -15,7 +15,8 @@ import {
 import { CliError } from '../errors.ts';
 import { passwordEnvOf, type RegistryEntry } from './registries.ts';
 
-export type OpenSource = (registryHost: string) => Promise<ImageSource>;
+/** `authorization`: of somebody else, shown to the registry in place of the configured account. */
+export type OpenSource = (registryHost: string, authorization?: string) => Promise<ImageSource>;
 
 export interface SourceOptions {
   /** For the passwords SHOAL_REGISTRY_PASSWORD_<HOST>. */
@@ -26,12 +27,12 @@ export interface SourceOptions {
 
 /** A host that is not listed is read anonymously. Throws CliError, RegistryError when a source is opened. */
 export function createOpenSource(registries: readonly RegistryEntry[], options: SourceOptions): OpenSource {
-  return async (registryHost) => {
+  return async (registryHost, authorization) => {
     const host = registryHost.toLowerCase();
     const entry = registries.find((one) => one.host.toLowerCase() === host) ?? { host: registryHost };
     if (entry.layout !== undefined) return openLayoutSource(entry.layout);
     if (entry.archive !== undefined) return openArchiveSource(entry.archive);
-    return createRegistrySource(registryOptions({ ...entry, host: registryHost }, options));
+    return createRegistrySource({ ...registryOptions({ ...entry, host: registryHost }, options), authorization });
   };
 }
 
@@ -40,6 +41,16 @@ export function createOpenUpstream(registries: readonly RegistryEntry[]): (regis
   return (registry) => {
     const entry = remoteRegistries(registries).find(({ host }) => host.toLowerCase() === registry.toLowerCase());
     return entry && createUpstream(entry);
+  };
+}
+
+/** The registry that a host[:port] of an url or of a pushed image means: by its name, or by the place it is reached at. */
+export function createRegistryOf(registries: readonly RegistryEntry[]): (address: string) => string | undefined {
+  return (address) => {
+    const wanted = address.toLowerCase();
+    const places = ({ host, url, address: place }: RegistryEntry) => [host, url && new URL(url).host, place];
+    const byName = registries.find(({ host }) => host.toLowerCase() === wanted);
+    return (byName ?? registries.find((entry) => places(entry).some((one) => one?.toLowerCase() === wanted)))?.host;
   };
 }
 

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
+import { checkHarbor, harborKey, hooksKey, onPushKey } from './harbor-keys.ts';
 import { diskBudget, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
 import { logKey } from './log-keys.ts';
 import { checkMarathon, marathonKey } from './marathon.ts';
@@ -12,7 +13,8 @@ export function trackerConfigFile(host: HostDefaults) {
     daemon: 'tracker',
     intro: 'Settings of `shoal tracker`.',
     schema: trackerSchema(host),
-    checks: [checkDoors, checkRegistries, checkMarathon],
+    lists: ['on-push'],
+    checks: [checkDoors, checkRegistries, checkHarbor, checkMarathon],
   });
 }
 
@@ -51,6 +53,9 @@ function trackerSchema(host: HostDefaults) {
       "the label of agents that names a host's zone (hosts behind one uplink): each piece enters a zone about once",
     ).default('zone'),
     registries: registriesKey('registries with an account, a CA or a place of their own; others are read anonymously'),
+    harbor: harborKey(),
+    hooks: hooksKey(),
+    'on-push': onPushKey(),
     marathon: marathonKey(),
     seeder: section('the embedded seeder of `shoal tracker --seeder`', {
       dataDir: path('folder', "the seeder's blobs and key", {

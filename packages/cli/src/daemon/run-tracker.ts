@@ -2,6 +2,7 @@
 import type { Agent } from '@shoal/agent';
 import { createTracker, type Tracker } from '@shoal/tracker';
 import type { Logger } from 'pino';
+import { harborOptions } from '../config/harbor-keys.ts';
 import { marathonSites } from '../config/marathon.ts';
 import { createOpenSource, createOpenUpstream, type OpenSource, readTextFile } from '../config/sources.ts';
 import type { TrackerConfig } from '../config/tracker-config.ts';
@@ -51,10 +52,11 @@ function readTls({ tls }: TrackerConfig): Parts['tls'] {
 
 async function openTracker({ config, logger, openSource, tls }: Parts): Promise<Tracker> {
   const { dataDir, listen, insecure, foreignPeers, publicUrl, zoneLabel } = config;
+  const harbor = harborOptions(config);
   try {
     return await createTracker({
       ...{ dataDir, host: listen.host, port: listen.port, insecure, openSource, logger },
-      ...{ foreignPeers, publicUrl, zoneLabel, openUpstream: createOpenUpstream(config.registries) },
+      ...{ foreignPeers, publicUrl, zoneLabel, openUpstream: createOpenUpstream(config.registries), harbor },
       marathon: marathonSites(config.marathon),
       tls: tls && { cert: tls.cert, key: tls.key },
       version: shoalVersion(),

@@ -20,7 +20,11 @@ interface Started {
 }
 
 function start(args: string[], env: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, [SHOAL, ...args], { env: { ...process.env, ...env }, cwd: temporaryFolder() });
+  const cwd = temporaryFolder();
+  // Not the machine's own settings: a Shoal may be installed there.
+  const empty = fileIn(cwd, 'empty.yaml', '{}');
+  const own = { SHOAL_TRACKER_CONFIG: empty, SHOAL_AGENT_CONFIG: empty };
+  const child = spawn(process.execPath, [SHOAL, ...args], { env: { ...process.env, ...own, ...env }, cwd });
   const started: Started = {
     ...{ child, out: '', err: '' },
     says: (text) =>

@@ -12,6 +12,7 @@ import {
   nameSchema,
   peerIdSchema,
   platformSchema,
+  referenceSchema,
   sessionErrorSchema,
   trafficSchema,
 } from './shapes.ts';
@@ -44,6 +45,20 @@ export const statusViewSchema = z.object({
   runningJobs: amountSchema,
 });
 export type StatusView = z.infer<typeof statusViewSchema>;
+
+export const hookViewSchema = z.object({
+  reference: referenceSchema,
+  rule: z.string(),
+  digest: z.string().describe('as the push named it'),
+  state: z.enum(['waiting', 'ordered', 'failed']),
+  attempts: amountSchema.describe('that failed'),
+  receivedAt: instantSchema,
+  updatedAt: instantSchema,
+  nextAttemptAt: instantSchema.optional(),
+  jobId: z.string().optional(),
+  error: z.string().optional().describe('of the last attempt'),
+});
+export type HookView = z.infer<typeof hookViewSchema>;
 
 export const tokenRequestSchema = z.strictObject({ role: tokenRoleSchema, name: nameSchema });
 export type TokenRequest = z.infer<typeof tokenRequestSchema>;

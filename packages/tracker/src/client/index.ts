@@ -4,6 +4,7 @@ export * from './api-schemas.ts';
 export * from './coverage-schemas.ts';
 export * from './job-schemas.ts';
 export * from './marathon-schemas.ts';
+export * from './metrics-text.ts';
 export * from './session.ts';
 export * from './session-messages.ts';
 export * from './shapes.ts';

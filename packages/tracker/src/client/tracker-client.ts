@@ -6,6 +6,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { TrackerApiError } from './api-error.ts';
 import type {
   ErrorBody,
+  HookView,
   HostView,
   NewToken,
   PasskeyView,
@@ -48,6 +49,8 @@ export interface TrackerClient {
   outdated(base: string, hosts?: string[]): Promise<OutdatedHost[]>;
   /** Of a host that is offline: it is listed no more, and open jobs no longer wait for it. */
   forgetHost(peerId: string): Promise<void>;
+  /** What pushes have led to, newest first. */
+  hooks(): Promise<HookView[]>;
   status(): Promise<StatusView>;
   createToken(token: TokenRequest): Promise<NewToken>;
   tokens(): Promise<TokenView[]>;
@@ -127,6 +130,7 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     coverage: (image, hosts) => call('POST', '/v1/images/coverage', { image, hosts }),
     outdated: (base, hosts) => call('POST', '/v1/images/outdated', { base, hosts }),
     forgetHost: (peerId) => call('DELETE', `/v1/hosts/${encodeURIComponent(peerId)}`),
+    hooks: () => call('GET', '/v1/hooks'),
     status: () => call('GET', '/v1/status'),
     createToken: (token) => call('POST', '/v1/tokens', token),
     tokens: () => call('GET', '/v1/tokens'),

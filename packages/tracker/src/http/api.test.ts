@@ -20,6 +20,8 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['GET', '/v1/hosts', 'admin reader'],
   ['DELETE', '/v1/hosts/none', 'admin'],
   ['GET', '/v1/status', 'admin reader'],
+  ['GET', '/metrics', 'admin reader'],
+  ['GET', '/v1/hooks', 'admin reader'],
   ['POST', '/v1/jobs', 'admin'],
   ['POST', '/v1/images/coverage', 'admin reader'],
   ['POST', '/v1/images/outdated', 'admin reader'],

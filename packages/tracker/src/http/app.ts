@@ -12,6 +12,8 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { MAX_AGENT_MESSAGE_BYTES, SESSION_PATH } from '../client/session-messages.ts';
+import { addHookRoutes, type HookRouteDeps } from '../harbor/hook-routes.ts';
+import { addPreheatRoutes, type PreheatRouteDeps } from '../harbor/preheat-routes.ts';
 import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
@@ -21,6 +23,7 @@ import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
 import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
 import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
 import { addMarathonRoutes, type MarathonRouteDeps } from './marathon-routes.ts';
+import { addMetricsRoute, type MetricsRouteDeps } from './metrics-route.ts';
 import { addPolicyRoutes, type PolicyRouteDeps } from './policy-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
@@ -31,7 +34,15 @@ export interface Guards {
 
 export interface AppDeps
   extends Omit<
-      FleetRouteDeps & JobRouteDeps & CoverageRouteDeps & ForeignRouteDeps & PolicyRouteDeps & MarathonRouteDeps,
+      FleetRouteDeps &
+        JobRouteDeps &
+        CoverageRouteDeps &
+        MetricsRouteDeps &
+        ForeignRouteDeps &
+        PolicyRouteDeps &
+        MarathonRouteDeps &
+        HookRouteDeps &
+        PreheatRouteDeps,
       'guards'
     >,
     AcceptDeps {
@@ -66,10 +77,13 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addSessionRoute(app, deps);
   addFleetRoutes(app, { ...deps, guards });
   addJobRoutes(app, { ...deps, guards });
+  addMetricsRoute(app, { ...deps, guards });
   addCoverageRoutes(app, { ...deps, guards });
   addForeignRoutes(app, { ...deps, guards });
   addPolicyRoutes(app, { ...deps, guards });
   addMarathonRoutes(app, { ...deps, guards });
+  await addPreheatRoutes(app, deps);
+  await addHookRoutes(app, { ...deps, guards });
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

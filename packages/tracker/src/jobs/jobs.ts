@@ -18,6 +18,7 @@ import type { JobsForSwarms } from '../swarms/rights.ts';
 import { matchesSelector, parseSelector } from './host-selector.ts';
 import { advanceWaves, applyReports, isEnded, type Job, type JobHost, outcomeOf, retryHost } from './job.ts';
 import { createJobAlarm, type JobAlarm } from './job-alarm.ts';
+import { figuresOf, type JobFigures } from './job-figures.ts';
 import { createJobLogs, type JobLogs } from './job-log.ts';
 import { createJobsForSwarms } from './job-rights.ts';
 import { createJobSaver, type JobSaver } from './job-saver.ts';
@@ -79,6 +80,8 @@ export interface Jobs extends JobsForSwarms {
   /** Nothing is left for it to do: no open job waits for it. What it finished stays. */
   forgetHost(peerId: string): void;
   countRunning(): number;
+  /** Open jobs and their hosts by state, and how jobs ended since the start. */
+  figures(): JobFigures;
   stop(): void;
 }
 
@@ -88,14 +91,21 @@ interface Desk {
   logs: JobLogs;
   alarm: JobAlarm;
   open: Map<string, OpenJob>;
+  ended: JobFigures['endedJobs'];
 }
 
 const MAX_LISTED = 100;
 
 export function createJobs(deps: JobsDeps): Jobs {
   const alarm = createJobAlarm(deps.clock, () => void onAlarm(desk));
-  const saver = createJobSaver(deps.store, deps.log);
-  const desk: Desk = { deps, saver, logs: createJobLogs(deps.clock), alarm, open: new Map() };
+  const desk: Desk = {
+    deps,
+    saver: createJobSaver(deps.store, deps.log),
+    logs: createJobLogs(deps.clock),
+    alarm,
+    open: new Map(),
+    ended: { done: 0, failed: 0, cancelled: 0 },
+  };
   // One that was about to end when the tracker stopped ends now.
   for (const job of deps.store.open()) changed(desk, addOpen(desk, job));
   onAlarm(desk);
@@ -123,6 +133,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     bringing: (peerId, reference) =>
       [...desk.open.values()].filter((open) => brings(open, peerId, reference)).map(({ job }) => job.id),
     countRunning: () => desk.open.size,
+    figures: () => ({ ...figuresOf([...desk.open.values()].map(({ job }) => job)), endedJobs: { ...desk.ended } }),
     stop: () => {
       alarm.stop();
       for (const { job, throttle } of desk.open.values()) {
@@ -314,6 +325,7 @@ function changed(desk: Desk, open: OpenJob): void {
 function end(desk: Desk, open: OpenJob, ended: NonNullable<Job['ended']>): void {
   const { job } = open;
   Object.assign(job, { ended, finishedAtMs: desk.deps.clock.now() });
+  desk.ended[ended]++;
   open.throttle.stop();
   desk.open.delete(job.id);
   desk.saver.state(job);

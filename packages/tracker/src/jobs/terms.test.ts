@@ -45,6 +45,17 @@ describe('an order for later', () => {
     expect(await closed(kit, job.id)).toBe('running');
   });
 
+  it('begins soon when the date of the machine is put past its time', async () => {
+    const manual = createManualClock();
+    let skewMs = 0;
+    const { kit, client, inHours } = await fleet({ clock: { ...manual, now: () => manual.now() + skewMs } });
+    const a = await kit.agent('a');
+    const { id } = await client.createJob({ images: [IMAGE], at: inHours(8) });
+    skewMs = 9 * HOUR;
+    manual.advance(30_000);
+    expect(await a.next('job')).toMatchObject({ jobId: id });
+  });
+
   it.each([
     ['a deadline that is over', { by: -1 }],
     ['a deadline before it begins', { at: 3, by: 2 }],

@@ -23,6 +23,8 @@ export interface Policies {
   opened(session: AgentSession): void;
   /** What holds now; undefined without a policy. */
   readonly inForce: Policy | undefined;
+  /** 0 without one. */
+  readonly versionInForce: number;
 }
 
 export interface PoliciesDeps {
@@ -63,6 +65,9 @@ export function createPolicies({ store, presence, clock, onChange }: PoliciesDep
   return {
     get inForce() {
       return inForce;
+    },
+    get versionInForce() {
+      return store.current()?.version ?? 0;
     },
     current() {
       const record = store.current();

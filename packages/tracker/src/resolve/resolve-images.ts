@@ -20,7 +20,8 @@ import type { SessionError } from '../client/shapes.ts';
 import { chooseManifest } from './choose-manifest.ts';
 import { createImageReader, type ImageReader, type ReadManifest } from './image-reader.ts';
 
-export type OpenSource = (registryHost: string) => Promise<ImageSource>;
+/** `authorization`: of somebody else, shown to the registry in place of the tracker's own account. */
+export type OpenSource = (registryHost: string, authorization?: string) => Promise<ImageSource>;
 
 /** Where documents come from: a registry, and what earlier jobs have left of them. */
 export interface DocumentSources {

@@ -13,6 +13,7 @@ import type { TrackerSecrets } from '../store/settings-store.ts';
 import type { Swarms } from '../swarms/swarms.ts';
 import type { SessionHandler } from './accept-session.ts';
 import type { AgentRoster } from './agent-roster.ts';
+import type { MovedBytes } from './moved-bytes.ts';
 import type { Presence } from './presence.ts';
 
 export interface SessionHandlerDeps {
@@ -24,6 +25,7 @@ export interface SessionHandlerDeps {
   shares: ShareDesk;
   /** Undefined: foreign peers are off. */
   foreign: ForeignPeers | undefined;
+  moved: MovedBytes;
   secrets: TrackerSecrets;
   version: string;
   log: Logger;
@@ -71,6 +73,7 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
         case 'traffic': {
           const { sentBytes, receivedBytes, originBytes } = message;
           session.traffic = { sentBytes, receivedBytes, originBytes };
+          deps.moved.add(session.peerId, session.traffic);
         }
       }
     },

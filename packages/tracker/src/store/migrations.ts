@@ -135,4 +135,37 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX host_images_by_reference ON host_images (reference);
   CREATE INDEX host_images_by_repository ON host_images (repository);
   `,
+  // What Harbor ordered as a preheat: the integer it polls for, and what became of it. Numbers are never used twice.
+  // And the newest push of each tag a rule is for, with the order it led to.
+  `
+  CREATE TABLE preheats (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_key TEXT NOT NULL,
+    url TEXT NOT NULL,
+    clusters TEXT NOT NULL,
+    job_id TEXT,
+    blobs TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('PENDING', 'SUCCESS', 'FAILURE')),
+    error TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX preheats_by_order ON preheats (order_key, id);
+
+  CREATE TABLE pushes (
+    reference TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    request TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'ordered', 'failed')),
+    attempts INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    next_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    ordered_digest TEXT,
+    job_id TEXT,
+    error TEXT,
+    PRIMARY KEY (reference, rule)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -38,6 +38,8 @@ export interface Swarm {
   leases: LeaseTable;
   /** Where a seeder would read the blob and the job its bytes count for: of who asked last. */
   origin?: { source: SeedSource; jobId: string; class: JobClass };
+  /** It is to be read although no host waits for it yet. */
+  isWantedAhead: boolean;
   seeding: Seeding;
 }
 
@@ -78,6 +80,7 @@ export function newSwarm({ hashes, ...shape }: SwarmShape, graph: NeighbourGraph
     pullers: new Set(),
     graph,
     leases: createLeaseTable(),
+    isWantedAhead: false,
     seeding: { failures: 0, originBytes: new Map() },
   };
 }
@@ -122,9 +125,10 @@ export function downloads({ members, seeding }: Swarm, peerId: string): boolean 
   return isLead || members.get(peerId)?.role === 'leecher';
 }
 
-/** Somebody waits, and no member could serve every piece to somebody who can verify it. */
+/** Somebody waits, or will, and no member could serve every piece to somebody who can verify it. */
 export function needsSeeder(swarm: Swarm): boolean {
   if (isServed(swarm)) return false;
+  if (swarm.isWantedAhead) return true;
   for (const { role, complete } of swarm.members.values()) if (role === 'leecher' && !complete) return true;
   return false;
 }

@@ -11,6 +11,7 @@ import type { AgentSession } from '../session/agent-session.ts';
 import type { Presence } from '../session/presence.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { TrackerSecrets } from '../store/settings-store.ts';
+import { type AheadBlob, type AheadDesk, createAhead } from './ahead.ts';
 import { type CachedClaims, createCachedClaims } from './cached-claims.ts';
 import { createHashFanout, type HashFanout } from './hash-fanout.ts';
 import { createLeaseDesk } from './lease-desk.ts';
@@ -52,10 +53,14 @@ export interface Swarms {
   replace(session: AgentSession, message: AgentMessageOf<'replace'>): void;
   /** Throws TrackerError FORBIDDEN_ROLE: the session ends. */
   seedFailed(session: AgentSession, message: AgentMessageOf<'seedFailed'>): void;
+  /** Has a seeder read and hash a blob that no host asks for yet. Resolves when it is held, rejects when it is given up. */
+  readAhead(blob: AheadBlob): Promise<void>;
   /** Why a blob does not come, if it does not. */
   warningOf(digest: string): string | undefined;
   byDigest(digest: string): Swarm | undefined;
   count(): number;
+  /** Of all swarms together. */
+  countMembers(): number;
   stop(): void;
 }
 
@@ -66,6 +71,7 @@ interface Parts {
   fanout: HashFanout;
   claims: CachedClaims;
   seeding: SeedingDesk;
+  ahead: AheadDesk;
 }
 
 export function createSwarms(deps: SwarmsDeps): Swarms {
@@ -81,7 +87,8 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
     onNamed: (swarm, session) => deps.watcher?.entered(swarm, session),
     onChange: (swarm) => jobs.blobChanged(swarm.digest),
   });
-  const parts: Parts = { deps, table, membership, fanout, claims: createCachedClaims(), seeding };
+  const ahead = createAhead((blob) => openAhead(parts, blob));
+  const parts: Parts = { deps, table, membership, fanout, claims: createCachedClaims(), seeding, ahead };
   const stopRenewal = startTicketRenewal(clock, (nowMs) => renewTickets(parts, nowMs));
   return {
     opened: (session) => {
@@ -108,13 +115,16 @@ export function createSwarms(deps: SwarmsDeps): Swarms {
       const swarm = seederSwarm(parts, session, swarmId);
       if (swarm) seeding.failed(swarm, session.peerId, error);
     },
+    readAhead: ahead.read,
     warningOf: (digest) => {
       const swarm = table.byDigest(digest);
       return swarm && seeding.warningOf(swarm);
     },
     byDigest: table.byDigest,
     count: () => table.all().length,
+    countMembers: () => table.all().reduce((sum, { members }) => sum + members.size, 0),
     stop: () => {
+      ahead.stop();
       stopRenewal();
       for (const swarm of table.all()) drop(parts, swarm);
     },
@@ -129,9 +139,18 @@ function cached(parts: Parts, session: AgentSession, message: AgentMessageOf<'ca
   }
 }
 
+function openAhead(parts: Parts, { source, jobId }: AheadBlob): Swarm {
+  const { digest, size } = source.descriptor;
+  const swarm = open(parts, digest, size);
+  swarm.isWantedAhead = true;
+  if (swarm.seeding.peerId === undefined) swarm.origin = { source, jobId, class: 'prewarm' };
+  parts.seeding.ensure(swarm);
+  return swarm;
+}
+
 /** The agent said what it holds and asked for nothing: it may serve. */
 function enterHolder(
-  { deps, membership }: Parts,
+  { deps, membership, ahead }: Parts,
   { swarm, session }: { swarm: Swarm; session: AgentSession },
   claim: { pieces: number; complete: boolean },
 ): void {
@@ -139,6 +158,7 @@ function enterHolder(
   membership.enter(swarm, session, { role, ...claim });
   session.send({ type: 'joined', request: 0, neighbours: [], ...membership.factsFor(swarm, session) });
   deps.watcher?.entered(swarm, session);
+  ahead.changed(swarm);
 }
 
 function join(parts: Parts, session: AgentSession, message: AgentMessageOf<'join'>): void {
@@ -173,7 +193,7 @@ function admit(parts: Parts, session: AgentSession, { request, digest, jobId, ri
   if (!swarm) return;
   // A job waits for a seeder, a person's pull does not.
   if (isPull && !isServed(swarm) && parts.deps.presence.withRole('seeder').length === 0) {
-    if (swarm.members.size === 0) drop(parts, swarm);
+    if (isIdle(swarm)) drop(parts, swarm);
     return refuse(parts, session, { request, error: new TrackerError('NO_SEEDER', digest) });
   }
   if (isPull) swarm.pullers.add(peerId);
@@ -225,6 +245,7 @@ function have(parts: Parts, session: AgentSession, message: AgentMessageOf<'have
   member.complete = message.complete;
   if (member.complete && swarm.seeding.peerId === session.peerId) parts.seeding.completed(swarm);
   parts.seeding.ensure(swarm);
+  parts.ahead.changed(swarm);
 }
 
 function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'publish'>): void {
@@ -254,6 +275,7 @@ function publish(parts: Parts, session: AgentSession, message: AgentMessageOf<'p
     }
   }
   parts.fanout.changed(swarm);
+  parts.ahead.changed(swarm);
 }
 
 /** The swarm, if this agent is a seeder of it now. One that was replaced is heard no more. */
@@ -268,7 +290,7 @@ function exit(parts: Parts, swarm: Swarm, peerId: string): void {
   swarm.pullers.delete(peerId);
   parts.membership.exit(swarm, peerId);
   parts.deps.watcher?.left(swarm, peerId);
-  if (swarm.members.size === 0) drop(parts, swarm);
+  if (isIdle(swarm)) drop(parts, swarm);
   else parts.seeding.left(swarm, peerId);
 }
 
@@ -278,6 +300,7 @@ function giveUp(parts: Parts, swarm: Swarm, error: SessionError): void {
   for (const peerId of swarm.members.keys()) {
     presence.get(peerId)?.send({ type: 'retract', swarm: swarm.id, digest: swarm.digest, error });
   }
+  parts.ahead.dropped(swarm, error);
   drop(parts, swarm);
   // Wrong bytes are wrong for everybody, also for who is not here now or has them already.
   const isWrong = error.code === 'DIGEST_MISMATCH' || error.code === 'HASH_CONFLICT';
@@ -285,7 +308,12 @@ function giveUp(parts: Parts, swarm: Swarm, error: SessionError): void {
   jobs.blobFailed(swarm.digest, error, isWrong ? undefined : waiting.map(({ peerId }) => peerId));
 }
 
-function drop({ deps, table, fanout }: Parts, swarm: Swarm): void {
+function isIdle({ members, isWantedAhead }: Swarm): boolean {
+  return members.size === 0 && !isWantedAhead;
+}
+
+function drop({ deps, table, fanout, ahead }: Parts, swarm: Swarm): void {
+  ahead.dropped(swarm, sessionError('STOPPING'));
   swarm.seeding.cancelRetry?.();
   fanout.drop(swarm);
   table.delete(swarm);
