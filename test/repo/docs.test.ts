@@ -21,7 +21,7 @@ function missingPaths(page: string, text: string): string[] {
   return missing;
 }
 
-it.each(['docs/architecture.md', 'docs/protocol.md', 'bench/README.md'])(
+it.each(['docs/architecture.md', 'docs/protocol.md', 'docs/windows.md', 'bench/README.md'])(
   '%s names only files that are there',
   (page) => {
     expect(missingPaths(page, readFileSync(join(ROOT, page), 'utf8'))).toEqual([]);

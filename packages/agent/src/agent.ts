@@ -34,7 +34,7 @@ import { openRegistryProxy, type ProxyOptions, type ProxyParts } from './proxy/r
 import { createMessageRouter } from './session/message-router.ts';
 import { createSeeding } from './session/seeding.ts';
 import { createSessionState } from './session/session-state.ts';
-import { createStatus } from './session/status.ts';
+import { createStatus, trafficOf } from './session/status.ts';
 import { createBackgroundCheck } from './store/background-check.ts';
 import { openBlobStore } from './store/blob-store.ts';
 import { createPieceMemory } from './store/piece-memory.ts';
@@ -170,13 +170,14 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   });
   const peers = closers.add(port, ({ close }) => close());
   const peerName = (peerId: string) => state.nameOf(peerId);
-  const jobs = new JobRunner({ swarms, store, exit: opened.exit, cache, logger, send, peerName });
+  const isTrackerThere = () => state.connection === 'connected';
+  const jobs = new JobRunner({ swarms, store, exit: opened.exit, cache, logger, send, peerName, isTrackerThere });
   const seeding = createSeeding({ swarms, memory, downloads, logger, send, openSource: options.openSource });
   for (const part of [check, traffic, shares, downloads, uploads, swarms, seeding, jobs])
     closers.add(part, () => part.stop());
   const take = (bytes: number, signal: AbortSignal) => downloads.take('pull', bytes, signal);
   const pulls = createPulls({
-    ...{ swarms, store, logger, isTrackerThere: () => state.connection === 'connected' },
+    ...{ swarms, store, logger, isTrackerThere },
     bytesPerSecond: () => pullRate(bandwidth),
     readDirectly: (reading) => readDirectly(reading, { swarms, memory, downloads, onBytes() {} }),
   });
@@ -194,13 +195,14 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   });
 
   const { held } = opened;
+  const moved = () => trafficOf({ uploads, swarms, seeding });
   const desk = createCacheDesk({ store, cache, held, check, jobs, swarms });
   const stopped = createStopped(closers, logger);
   const onStop = (): void => void stopped.stop();
   const control =
     options.control && (await openControlApi({ ...options.control, dataDir, status, cache: desk, onStop }));
   if (control) closers.add(control, () => control.close());
-  closers.add(startReports({ jobs, swarms, status, send, cache, held }), (timers) => timers.forEach(clearInterval));
+  closers.add(startReports({ jobs, swarms, moved, send, cache, held }), (timers) => timers.forEach(clearInterval));
 
   const { tracker, peer, name, labels } = options;
   session = connectSession({
@@ -260,21 +262,21 @@ function createStopped(closers: Closers, logger: Logger) {
 interface Reporting {
   jobs: JobRunner;
   swarms: Swarms;
-  status(): AgentStatus;
+  moved(): AgentStatus['traffic'];
   send: Session['send'];
   cache: Cache;
   held: HeldImages | undefined;
 }
 
 /** What the tracker is told unasked: jobs a few times a second, swarms and traffic once; in jobs of many hosts less often. */
-function startReports({ jobs, swarms, status, send, cache, held }: Reporting): NodeJS.Timeout[] {
+function startReports({ jobs, swarms, moved, send, cache, held }: Reporting): NodeJS.Timeout[] {
   let lastTraffic = '';
   let reportedMs = Number.NEGATIVE_INFINITY;
   const reportTraffic = (): void => {
     if (performance.now() - reportedMs < jobs.reportMs) return;
     reportedMs = performance.now();
     swarms.reportHave();
-    const { traffic } = status();
+    const traffic = moved();
     const text = JSON.stringify(traffic);
     if (text !== lastTraffic) send({ type: 'traffic', ...traffic });
     lastTraffic = text;

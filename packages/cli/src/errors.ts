@@ -65,6 +65,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   NO_HOSTS: '"shoal hosts" lists the hosts the tracker knows; start an agent on those you miss.',
   JOB_ENDED: '"shoal job ID" shows how it ended.',
   NEWER_DATABASE: 'Start a tracker of that version or newer, or restore an older copy of the folder.',
+  NO_DATABASE: "Give the tracker's --data-dir or --config.",
   REFUSED:
     'Make a join token on the tracker with "shoal token create --role agent --name NAME" and give it as SHOAL_TRACKER_TOKEN or tracker.tokenFile.',
   STORE_BUSY: 'Stop the other agent, or give this one a dataDir of its own.',

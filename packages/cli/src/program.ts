@@ -6,18 +6,22 @@ import { CliError, EXIT } from './errors.ts';
 import type { Io } from './output/io.ts';
 import { reportError } from './output/report-error.ts';
 import { agentCommand } from './verbs/agent.ts';
+import { backupCommand, restoreCommand } from './verbs/backup.ts';
 import { cacheCommand } from './verbs/cache.ts';
 import { configCommand } from './verbs/config.ts';
 import { demoCommand } from './verbs/demo.ts';
+import { doctorCommand } from './verbs/doctor.ts';
 import { hostsCommand } from './verbs/hosts.ts';
 import { jobCommand } from './verbs/job.ts';
 import { jobsCommand } from './verbs/jobs.ts';
+import { logsCommand } from './verbs/logs.ts';
 import { policyCommand } from './verbs/policy.ts';
 import { prewarmCommand } from './verbs/prewarm.ts';
 import { pullCommand } from './verbs/pull.ts';
 import { setupCommand } from './verbs/setup.ts';
 import { simulateCommand } from './verbs/simulate.ts';
 import { statusCommand } from './verbs/status.ts';
+import { stopCommand } from './verbs/stop.ts';
 import { tokenCommand } from './verbs/token.ts';
 import { torrentCommand } from './verbs/torrent.ts';
 import { trackerCommand } from './verbs/tracker.ts';
@@ -28,16 +32,21 @@ import { shoalVersion } from './version.ts';
 const VERBS = [
   trackerCommand,
   agentCommand,
+  stopCommand,
   demoCommand,
   prewarmCommand,
   pullCommand,
   jobsCommand,
   jobCommand,
+  logsCommand,
   waitCommand,
   hostsCommand,
   statusCommand,
+  doctorCommand,
   cacheCommand,
   tokenCommand,
+  backupCommand,
+  restoreCommand,
   torrentCommand,
   setupCommand,
   simulateCommand,

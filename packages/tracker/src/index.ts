@@ -1,4 +1,5 @@
 /** The tracker: swarm membership, rights, piece hashes and jobs. */
+export { type BackupFacts, BEFORE_RESTORE_FILE, backupTracker, restoreTracker } from './backup.ts';
 export type { Clock } from './clock.ts';
 export { ERRORS, type ErrorCode, TrackerError } from './errors.ts';
 export type { HarborOptions, HookOptions, PreheatOptions } from './harbor/options.ts';

@@ -3,13 +3,14 @@
  * SIGTERM. On loopback, behind a token file that only this account can read.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { METRICS_TYPE, metricsText, processMetrics } from '@shoal/tracker/client';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AgentStatus } from '../agent-status.ts';
 import type { CacheDesk } from '../cache/cache-desk.ts';
 import { toPortError } from '../errors.ts';
+import { removeFile } from '../store/replace-file.ts';
 import { addCacheRoutes } from './cache-routes.ts';
 import { metricsOf } from './metrics.ts';
 
@@ -32,7 +33,7 @@ export const CONTROL_TOKEN_FILE = 'control.token';
 export async function openControlApi(options: ControlApiOptions): Promise<ControlApi> {
   const token = randomBytes(32).toString('base64url');
   const path = join(options.dataDir, CONTROL_TOKEN_FILE);
-  await rm(path, { force: true }); // an old file would keep its own mode
+  await removeFile(path); // an old file would keep its own mode
   await writeFile(path, token, { mode: 0o600 });
   const app = fastify({ forceCloseConnections: true });
   requireToken(app, token);

@@ -5,9 +5,9 @@
  */
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { retryWhileHeld } from '../store/replace-file.ts';
+import { removeFile, renameFile } from '../store/replace-file.ts';
 import { archiveSizeBytes, type ReadBlob, writeArchive } from './archive-writer.ts';
 import { EngineError, systemCode, throwIfAborted } from './errors.ts';
 import { type ImageParts, planEntries } from './image-parts.ts';
@@ -34,7 +34,7 @@ export async function writeArchiveFile(path: string, request: ArchiveRequest): P
     await onDisk(path, () => renameWhole(partPath, path));
     return written;
   } catch (error) {
-    await rm(partPath, { force: true }).catch(() => undefined); // the error to report is the first one
+    await removeFile(partPath).catch(() => undefined); // the error to report is the first one
     throw error;
   }
 }
@@ -76,7 +76,7 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 async function renameWhole(from: string, to: string): Promise<void> {
-  await retryWhileHeld(() => rename(from, to));
+  await renameFile(from, to);
   await syncFolder(dirname(to));
 }
 

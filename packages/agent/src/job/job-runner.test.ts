@@ -327,3 +327,34 @@ describe('a job that is closed', () => {
     (await testJobs()).jobs.closed({ type: 'jobClosed', jobId: 'x', reason: 'done' });
   });
 });
+
+describe('what happened to a job', () => {
+  const eventsOf = (kit: Awaited<ReturnType<typeof testJobs>>) =>
+    kit.saidOf('report').flatMap(({ events = [] }) => events);
+
+  it('goes to the tracker once, with the reports', async () => {
+    const kit = await testJobs();
+    kit.start('j', imageOf([TOP]));
+    await deliver(kit, TOP);
+    await kit.reached('j', 'ready');
+    kit.jobs.sayEnded();
+    expect(eventsOf(kit)).toMatchObject([
+      { level: 'info', event: 'fetching', bytes: TOP.size },
+      { level: 'info', event: 'blob complete', digest: TOP.digest, bytes: TOP.size },
+      { level: 'info', event: 'image ready' },
+    ]);
+  });
+
+  it('waits while there is no session, with why an image failed', async () => {
+    const kit = await testJobs();
+    kit.exit.before = () => Promise.reject(new Error('the engine is gone'));
+    kit.isTrackerThere = false;
+    kit.start('j', imageOf([TOP]));
+    await deliver(kit, TOP);
+    await kit.reached('j', 'failed');
+    expect(eventsOf(kit)).toEqual([]);
+    kit.isTrackerThere = true;
+    kit.jobs.sayEnded();
+    expect(eventsOf(kit).at(-1)).toMatchObject({ level: 'error', event: 'image failed', text: expect.any(String) });
+  });
+});

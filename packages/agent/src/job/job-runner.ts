@@ -12,6 +12,7 @@ import { AgentError, toSessionError } from '../errors.ts';
 import type { BlobStore } from '../store/blob-store.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 import { createCacheExit, type ImageExit } from './image-exit.ts';
+import { createJobEvents, type JobEvents } from './job-events.ts';
 import { type ParsedImage, parseJobImage } from './job-image.ts';
 import { Turns } from './turns.ts';
 
@@ -23,6 +24,8 @@ export interface JobRunnerOptions {
   logger: Logger;
   send(message: AgentMessage): void;
   peerName(peerId: string): string;
+  /** Without a session events wait for the next one. */
+  isTrackerThere(): boolean;
 }
 
 /** What the cache is told of jobs; it asks `jobOf` itself. */
@@ -46,6 +49,7 @@ interface Job {
   reportMs: number;
   reportedMs: number;
   images: ImageRun[];
+  events: JobEvents;
   abort: AbortController;
 }
 
@@ -164,16 +168,17 @@ export class JobRunner {
       await this.#fetch(job, run, image);
       await this.#exits.run(job, () => this.#handOver(job, run, image));
       run.report.state = 'ready';
+      job.events.add({ level: 'info', event: 'image ready', reference: run.report.reference });
       logger.info({ event: 'image ready', reference: image.text, jobId: job.id, exit: run.report.exit }, 'image ready');
     } catch (error) {
       if (signal.aborted) return;
       run.report.state = 'failed';
       run.report.error = toSessionError(error);
       await this.#forgetRotten(error);
-      logger.error(
-        { event: 'image failed', jobId: job.id, code: run.report.error.code, untrusted: run.report.error.text },
-        'image failed',
-      );
+      const { code, text } = run.report.error;
+      const { reference } = run.report;
+      job.events.add({ level: 'error', event: 'image failed', reference, code, text });
+      logger.error({ event: 'image failed', jobId: job.id, reference, code, untrusted: text }, 'image failed');
     }
     this.#measure(run);
     this.#send(job);
@@ -194,12 +199,22 @@ export class JobRunner {
       missing.map(({ digest }) => [digest as string, new Map(swarms.runnerOf(digest)?.receivedFrom)]),
     );
     run.wanted = { image: { ...image, layers: missing }, before };
+    this.#began(job, run, missing.length);
     const { signal } = job.abort;
     const waiter = { jobId: job.id, class: job.class };
     const turns = this.#blobs[job.class];
     const fetch = ({ digest, size }: Descriptor) =>
-      turns.run({ ...job, bytes: Math.min(size, BLOB_MEMORY_BYTES) }, () => swarms.fetch(digest, waiter, signal));
+      turns.run({ ...job, bytes: Math.min(size, BLOB_MEMORY_BYTES) }, async () => {
+        await swarms.fetch(digest, waiter, signal);
+        job.events.add({ level: 'info', event: 'blob complete', digest, bytes: size });
+      });
     await Promise.all(missing.map(fetch));
+  }
+
+  #began(job: Job, { report: { reference, wantedBytes: bytes, resumedBytes } }: ImageRun, blobs: number): void {
+    job.events.add({ level: 'info', event: 'fetching', reference, bytes });
+    const facts = { event: 'image fetching', jobId: job.id, reference, blobs, bytes, resumedBytes };
+    this.#options.logger.info(facts, 'an image is fetched');
   }
 
   async #handOver(job: Job, run: ImageRun, image: ParsedImage): Promise<void> {
@@ -241,8 +256,10 @@ export class JobRunner {
       .map(([peerId, bytes]) => ({ name: peerName(peerId), bytes }));
   }
 
-  #send({ id, images }: Job): void {
-    this.#options.send({ type: 'report', jobId: id, images: images.map(({ report }) => report) });
+  #send({ id, images, events }: Job): void {
+    const waiting = this.#options.isTrackerThere() ? events.take() : undefined;
+    const reports = images.map(({ report }) => report);
+    this.#options.send({ type: 'report', jobId: id, images: reports, ...(waiting && { events: waiting }) });
   }
 }
 
@@ -252,6 +269,7 @@ function newJob(message: TrackerMessageOf<'job'>, keepUntilMs: number): Job {
   return {
     ...{ id: jobId, class: jobClass, priority, byMs, keepUntilMs, cacheOnly },
     ...{ reportMs, reportedMs: Number.NEGATIVE_INFINITY },
+    events: createJobEvents(),
     abort: new AbortController(),
     images: images.map(newRun),
   };

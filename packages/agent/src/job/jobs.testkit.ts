@@ -80,6 +80,7 @@ export interface TestJobs extends TestSwarms {
   /** What the cache was told. */
   told: { kept: [Digest, number][]; loaded: Digest[]; rounds: number };
   exit: TwinExit;
+  isTrackerThere: boolean;
   start(jobId: string, ...images: TestImage[]): void;
   /** The same, and a person waits. */
   pull(jobId: string, ...images: TestImage[]): void;
@@ -100,10 +101,11 @@ export async function testJobs(): Promise<TestJobs> {
     },
     ...{ swarms: kit.swarms, store: kit.host.store, exit, logger: silent, send: kit.send },
     peerName: (peerId) => kit.names.get(peerId) ?? peerId,
+    isTrackerThere: () => self.isTrackerThere,
   });
   onTestFinished(() => jobs.stop());
   const self: TestJobs = {
-    ...{ ...kit, jobs, exit, told },
+    ...{ ...kit, jobs, exit, told, isTrackerThere: true },
     start: (jobId, ...images) => jobs.start(jobMessage(jobId, images)),
     pull: (jobId, ...images) => jobs.start({ ...jobMessage(jobId, images), class: 'pull' }),
     report: (jobId) => kit.saidOf('report').findLast((report) => report.jobId === jobId)?.images ?? [],

@@ -30,8 +30,9 @@ export function createMessageRouter(options: RouterOptions): (message: TrackerMe
       .then(() => route(message, options))
       .catch((error: unknown) => {
         const { code, text } = toSessionError(error);
+        const { jobId, digest, swarm } = message as { jobId?: string; digest?: string; swarm?: string };
         options.logger.error(
-          { event: 'message failed', type: message.type, code, untrusted: text },
+          { event: 'message failed', type: message.type, jobId, digest, swarm, code, untrusted: text },
           'a message of the tracker could not be acted on',
         );
       });

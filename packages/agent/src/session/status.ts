@@ -51,7 +51,7 @@ export function createStatus({
     peerPort: peers.port,
     connections: peers.connectionCount,
     closeReasons: Object.fromEntries(peers.closeReasons),
-    traffic: { sentBytes: uploads.sentBytes, receivedBytes: receivedBytes(swarms), originBytes: seeding.originBytes },
+    traffic: trafficOf({ uploads, swarms, seeding }),
     ...(proxy && { proxy: proxyStatus(proxy) }),
     limits: traffic.inForce(),
     cache: cache.status(),
@@ -66,6 +66,17 @@ export function createStatus({
     jobs: jobs.reports(),
   });
 }
+
+/** Alone, as it is asked every second and the status goes over every blob. */
+export function trafficOf({ uploads, swarms, seeding }: TrafficParts): AgentStatus['traffic'] {
+  return {
+    sentBytes: uploads.sentBytes,
+    receivedBytes: receivedBytes(swarms),
+    originBytes: seeding.originBytes,
+  };
+}
+
+type TrafficParts = Pick<StatusParts, 'uploads' | 'swarms' | 'seeding'>;
 
 function proxyStatus({ port, tlsPort, certFile, sentBytes, running }: RegistryProxy): AgentStatus['proxy'] {
   const pulls = running();

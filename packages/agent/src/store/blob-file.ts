@@ -2,14 +2,15 @@
  * One blob on disk: a data file of the blob's size and a map of the pieces that are verified. Data
  * reaches the disk before the map that claims it. One owner a blob; who asks what is not decided here.
  */
-import { type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Digest, digestAlgorithm } from '@shoal/oci';
 import { PieceSet, pieceCount, pieceSize } from '@shoal/swarm';
 import { AgentError, toStoreError } from '../errors.ts';
 import { encodePieceMap, type PieceMap } from './piece-map.ts';
 import type { PieceWorkers } from './piece-workers.ts';
-import { replaceFile, retryWhileHeld } from './replace-file.ts';
+import { removeFile, replaceFile } from './replace-file.ts';
+import { openWithLength } from './sized-file.ts';
 
 export interface BlobFacts {
   digest: Digest;
@@ -74,8 +75,8 @@ export class BlobFile implements BlobFacts {
     try {
       await requireSpace(path, facts.size, promisedBytes);
       // A map left from a data file that somebody deleted would speak for the new, empty one.
-      await retryWhileHeld(() => rm(mapPath(path), { force: true }));
-      const file = await openWithLength(path, 'w+', facts.size);
+      await removeFile(mapPath(path));
+      const file = await openWithLength(path, { flags: 'w+', length: facts.size });
       const held = Buffer.alloc(Math.ceil(pieceCount(facts.size, facts.pieceLength) / 8));
       const blob = new BlobFile({ ...facts, hashes: Buffer.alloc(0), held, clean: false }, { path, file, workers });
       blob.lastUsedMs = Date.now();
@@ -92,7 +93,11 @@ export class BlobFile implements BlobFacts {
   static async open(path: string, map: PieceMap, workers: PieceWorkers): Promise<BlobFile> {
     try {
       const { size } = await stat(path);
-      const blob = new BlobFile(map, { path, file: await openWithLength(path, 'r+', map.size), workers });
+      const blob = new BlobFile(map, {
+        path,
+        file: await openWithLength(path, { flags: 'r+', length: map.size }),
+        workers,
+      });
       const stays = size === map.size && map.clean && (await blob.#sampleHolds());
       for (const piece of [...blob.held]) if (piece >= blob.hashCount) blob.held.delete(piece); // read behind a gap
       if (size !== map.size) blob.#forgetAll();
@@ -361,22 +366,11 @@ export class BlobFile implements BlobFacts {
 
 /** The map first: without one nothing in the data file is believed. */
 export async function removeFiles(dataPath: string): Promise<void> {
-  for (const path of [mapPath(dataPath), dataPath]) await retryWhileHeld(() => rm(path, { force: true }));
+  for (const path of [mapPath(dataPath), dataPath]) await removeFile(path);
 }
 
 export function mapPath(dataPath: string): string {
   return `${dataPath}.map`;
-}
-
-async function openWithLength(path: string, flags: 'w+' | 'r+', length: number): Promise<FileHandle> {
-  const file = await open(path, flags, 0o600);
-  try {
-    await file.truncate(length);
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
 }
 
 async function requireSpace(path: string, size: number, promisedBytes: number): Promise<void> {

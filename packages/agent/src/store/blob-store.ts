@@ -2,13 +2,14 @@
  * The blobs of one agent, by digest: found again at start, one `BlobFile` each. One agent a folder,
  * by a lock file that names its process. Decides no eviction: `cache/` does.
  */
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestHex } from '@shoal/oci';
 import { AgentError, toStoreError } from '../errors.ts';
 import { type BlobFacts, BlobFile, mapPath, removeFiles } from './blob-file.ts';
 import { decodePieceMap } from './piece-map.ts';
 import type { PieceWorkers } from './piece-workers.ts';
+import { removeFile } from './replace-file.ts';
 
 export interface BlobStore {
   get(digest: Digest): BlobFile | undefined;
@@ -138,7 +139,7 @@ async function lockFolder(folder: string): Promise<() => Promise<void>> {
       const file = await open(path, 'wx', 0o600);
       await file.writeFile(String(process.pid));
       await file.close();
-      return () => rm(path, { force: true });
+      return () => removeFile(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw toStoreError(error, path);
       const owner = Number(await readFile(path, 'utf8').catch(() => ''));
@@ -147,7 +148,7 @@ async function lockFolder(folder: string): Promise<() => Promise<void>> {
           'STORE_BUSY',
           `${folder} is used by process ${owner}; give each agent a data folder of its own`,
         );
-      await rm(path, { force: true });
+      await removeFile(path);
     }
   }
   throw new AgentError('STORE_BUSY', `${folder} is being taken by another agent`);

@@ -1,8 +1,8 @@
 /**
- * Replaces a small file as a whole: written beside it, flushed, then renamed over it, so that a
- * crash leaves the old or the new one. Waits a little for a scanner that holds either (Windows).
+ * Where the agent renames and deletes files: waits a little for a scanner that holds one (Windows). Replaces a small file
+ * as a whole: written beside it, flushed, then renamed over it, so that a crash leaves the old or the new one.
  */
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const RENAME_ATTEMPTS = 20;
@@ -18,7 +18,17 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
   } finally {
     await file.close();
   }
-  await retryWhileHeld(() => rename(partPath, path));
+  await renameFile(partPath, path);
+}
+
+/** Over what is there. */
+export async function renameFile(from: string, to: string): Promise<void> {
+  await retryWhileHeld(() => rename(from, to));
+}
+
+/** One that is not there is no error. */
+export async function removeFile(path: string): Promise<void> {
+  await retryWhileHeld(() => rm(path, { force: true }));
 }
 
 /** Only Windows refuses to rename or delete a file that is open elsewhere; `platform` is for tests. */

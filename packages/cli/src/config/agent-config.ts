@@ -17,8 +17,8 @@ import {
   text,
   textMap,
 } from './leaf.ts';
+import { logKey } from './log-keys.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
-import { LOG_LEVELS } from './tracker-config.ts';
 
 export function agentConfigFile(host: HostDefaults) {
   return configFile({
@@ -94,9 +94,7 @@ function agentSchema(host: HostDefaults) {
     registries: registriesKey(
       'those that the proxy stands for, with the credentials of who pulls; and for an agent with a seeder token: how it reads registries, others are read anonymously',
     ),
-    log: section('the log, JSON lines on stdout', {
-      level: choice(LOG_LEVELS, 'what is logged').default('info'),
-    }).prefault({}),
+    log: logKey(),
   });
 }
 

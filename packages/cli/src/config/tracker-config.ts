@@ -3,11 +3,10 @@ import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
 import { checkHarbor, harborKey, hooksKey, onPushKey } from './harbor-keys.ts';
-import { choice, diskBudget, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
+import { diskBudget, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
+import { logKey } from './log-keys.ts';
 import { checkMarathon, marathonKey } from './marathon.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
-
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 
 export function trackerConfigFile(host: HostDefaults) {
   return configFile({
@@ -81,9 +80,7 @@ function trackerSchema(host: HostDefaults) {
         ).prefault('20 %'),
       }).prefault({}),
     }).prefault({}),
-    log: section('the log, JSON lines on stdout', {
-      level: choice(LOG_LEVELS, 'what is logged').default('info'),
-    }).prefault({}),
+    log: logKey(),
   });
 }
 

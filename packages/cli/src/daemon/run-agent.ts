@@ -11,7 +11,7 @@ import { untilStopped } from './until-stopped.ts';
 /** Returns after a stop in order. Throws AgentError REFUSED, and what keeps it from starting. */
 export async function runAgent(config: AgentConfig, io: Io): Promise<void> {
   spareTheOptimizer();
-  const logger = createDaemonLogger(io, config.log.level);
+  const logger = createDaemonLogger(io, 'agent', config.log);
   const agent = await openAgent({ ...agentOptions(config, io), logger });
   const ended = untilStopped(io, agent.stopped); // before anybody is told that it runs, and may stop it
   const { peerPort, proxy: proxyStatus } = agent.status();

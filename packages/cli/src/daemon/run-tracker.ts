@@ -23,7 +23,7 @@ interface Parts {
 
 /** Returns after a stop in order. Throws when it cannot start or its seeder ended by itself. */
 export async function runTracker(config: TrackerConfig, withSeeder: boolean, io: Io): Promise<void> {
-  const logger = createDaemonLogger(io, config.log.level);
+  const logger = createDaemonLogger(io, 'tracker', config.log);
   const openSource = createOpenSource(config.registries, { env: io.host.env });
   const parts = { config, io, logger, openSource, tls: readTls(config) };
   const tracker = await openTracker(parts);

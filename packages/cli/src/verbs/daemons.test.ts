@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileIn, run, temporaryFolder } from '../cli.testkit.ts';
@@ -143,6 +144,20 @@ describe('shoal agent', () => {
     agent.child.kill('SIGTERM');
     expect(await agent.ended).toBe(ENDED_BY_SIGTERM);
     expect(agent.out + agent.err).not.toContain(token);
+  });
+
+  it('stops in order by shoal stop, with an exit code of 0, and then there is none to stop', async () => {
+    const { tracker } = await startTestTracker();
+    const dataDir = join(temporaryFolder(), 'agent');
+    const args = agentArgs(tracker.url);
+    args[args.indexOf('--data-dir') + 1] = dataDir;
+    const agent = start(args, { SHOAL_TRACKER_TOKEN: tracker.createToken('agent', 'web-1') });
+    const [, port = ''] = await agent.says(/control API on port (\d+)/);
+    const stop = () => run(['stop', '--data-dir', dataDir, '--control-port', port]);
+    expect(await stop()).toMatchObject({ code: 0, out: 'stopped\n' });
+    expect(await agent.ended).toBe(0);
+    expect(agent.out).toContain('agent stopped');
+    expect(await stop()).toMatchObject({ code: 0, out: 'no agent runs here\n' });
   });
 
   it('ends with 1 when the tracker refuses its token, and says what to do', async () => {

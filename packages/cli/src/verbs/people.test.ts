@@ -307,3 +307,32 @@ describe('shoal status', () => {
     expect(otherAgent).toMatchObject({ code: 1, err: expect.stringContaining('answered 401') });
   });
 });
+
+describe('shoal logs', () => {
+  it('has the events of a job from its hosts, and only the trouble if asked', async () => {
+    const { agent, env } = await startTestTracker();
+    const [web1, web2] = [await agent('web-1'), await agent('web-2')];
+    const id = (await run(['prewarm', TEST_IMAGE], { env })).out.trim();
+    const ready = { agoMs: 5, level: 'info', event: 'image ready', reference: TEST_IMAGE } as const;
+    const text = 'the disk is full\u001b[2J';
+    const failed = { agoMs: 0, level: 'error', event: 'image failed', code: 'DISK_FULL', text } as const;
+    web1.send({ type: 'report', jobId: id, images: [reportOf(TEST_IMAGE)], events: [ready] });
+    const error = { code: 'DISK_FULL', text, retryable: false };
+    web2.send({
+      type: 'report',
+      jobId: id,
+      images: [reportOf(TEST_IMAGE, { state: 'failed', error })],
+      events: [failed],
+    });
+    await run(['job', id, '--watch'], { env });
+    const { code, out } = await run(['logs', '--job', id], { env });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^\S+Z +\(tracker\) +info +job created +2 hosts$/m);
+    expect(out).toMatch(/^\S+Z +web-1 +info +image ready +registry\.test\/team\/app:1$/m);
+    expect(out).toMatch(/^\S+Z +web-2 +error +image failed +the disk is full \[2J \(DISK_FULL\)$/m);
+    const errors = await run(['logs', '--job', id, '--errors', '--json'], { env });
+    expect(JSON.parse(errors.out).entries).toMatchObject([{ host: 'web-2', event: 'image failed' }]);
+    expect((await run(['logs', '--job', id, '--host', 'web-1'], { env })).out).not.toContain('web-2');
+    expect(await run(['logs', '--job', 'none'], { env })).toMatchObject({ code: 1 });
+  });
+});

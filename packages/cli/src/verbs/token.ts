@@ -3,20 +3,15 @@ import { existsSync } from 'node:fs';
 import { createToken, listTokens, revokeToken } from '@shoal/tracker';
 import type { TokenRole, TokenView } from '@shoal/tracker/client';
 import { Command, Option } from 'commander';
-import { peekConfig } from '../config/config-file.ts';
-import { trackerConfigFile } from '../config/tracker-config.ts';
 import { startError } from '../daemon/start-error.ts';
 import { CliError } from '../errors.ts';
 import { formatTable } from '../output/format.ts';
 import type { Io } from '../output/io.ts';
+import { addTrackerPlace, type TrackerPlaceFlags, trackerDataDir } from '../people/tracker-place.ts';
 
 const ROLES: readonly TokenRole[] = ['admin', 'reader', 'agent', 'seeder'];
 
-interface Flags {
-  config?: string;
-  dataDir?: string;
-  json: boolean;
-}
+type Flags = TrackerPlaceFlags & { json: boolean };
 
 export function tokenCommand(io: Io): Command {
   return new Command('token')
@@ -28,13 +23,13 @@ export function tokenCommand(io: Io): Command {
 
 function createCommand(io: Io): Command {
   const role = new Option('--role <role>', 'admin and reader are for people, agent and seeder let agents join');
-  return withPlace(new Command('create').description('make a token; it is shown once'))
+  return addTrackerPlace(new Command('create').description('make a token; it is shown once'))
     .addOption(role.choices(ROLES).makeOptionMandatory())
     .requiredOption('--name <name>', 'who it is for')
     .action(({ role, name, ...flags }: Flags & { role: TokenRole; name: string }) => {
       if (name.trim() === '' || name.length > 253)
         throw new CliError('WRONG_USAGE', '--name takes 1 to 253 characters.');
-      const dataDir = dataDirOf(flags, io);
+      const dataDir = trackerDataDir(flags, io);
       const { id, token } = inDatabase(dataDir, () => makeToken(dataDir, role, name));
       io.stdout(flags.json ? `${JSON.stringify({ id, role, name, token })}\n` : `${token}\n`);
       if (!flags.json) io.stderr(`token ${id} for ${name}, role ${role}, made in ${dataDir}; it is not shown again\n`);
@@ -42,9 +37,9 @@ function createCommand(io: Io): Command {
 }
 
 function listCommand(io: Io): Command {
-  return withPlace(new Command('list').description('list the tokens, without the tokens themselves')).action(
+  return addTrackerPlace(new Command('list').description('list the tokens, without the tokens themselves')).action(
     (flags: Flags) => {
-      const dataDir = existing(dataDirOf(flags, io));
+      const dataDir = existing(trackerDataDir(flags, io));
       const tokens = inDatabase(dataDir, () => listTokens(dataDir));
       const rows = tokens.map(({ id, role, name, createdAt }) => [id, role, name, createdAt]);
       io.stdout(flags.json ? `${JSON.stringify(tokens)}\n` : formatTable(['ID', 'ROLE', 'NAME', 'CREATED'], rows));
@@ -56,23 +51,17 @@ function revokeCommand(io: Io): Command {
   const command = new Command('revoke').description(
     'revoke a token; sessions of a revoked join token end at their next connection',
   );
-  return withPlace(command.argument('<id>', 'as "shoal token list" shows it')).action((id: string, flags: Flags) => {
-    const dataDir = existing(dataDirOf(flags, io));
-    if (!inDatabase(dataDir, () => revokeToken(dataDir, id)))
-      throw new CliError('UNKNOWN_TOKEN', `no token has the id ${id}. "shoal token list" lists the tokens there are.`);
-    io.stdout(flags.json ? `${JSON.stringify({ id, revoked: true })}\n` : `revoked ${id}\n`);
-  });
-}
-
-function withPlace(command: Command): Command {
-  return command
-    .option('--data-dir <folder>', "the tracker's dataDir; default: what its settings say")
-    .option('--config <file>', "the tracker's settings");
-}
-
-function dataDirOf({ config: file, dataDir }: Flags, io: Io): string {
-  const sources = { host: io.host, cwd: io.cwd, file, flags: { dataDir } };
-  return String(peekConfig(trackerConfigFile(io.host), sources, ['dataDir'])('dataDir'));
+  return addTrackerPlace(command.argument('<id>', 'as "shoal token list" shows it')).action(
+    (id: string, flags: Flags) => {
+      const dataDir = existing(trackerDataDir(flags, io));
+      if (!inDatabase(dataDir, () => revokeToken(dataDir, id)))
+        throw new CliError(
+          'UNKNOWN_TOKEN',
+          `no token has the id ${id}. "shoal token list" lists the tokens there are.`,
+        );
+      io.stdout(flags.json ? `${JSON.stringify({ id, revoked: true })}\n` : `revoked ${id}\n`);
+    },
+  );
 }
 
 /** A mistyped folder must not become an empty database. */

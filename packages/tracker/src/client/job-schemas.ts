@@ -8,6 +8,7 @@ import {
   classSchema,
   digestSchema,
   imageReportSchema,
+  jobEventSchema,
   nameSchema,
   peerIdSchema,
   referenceSchema,
@@ -120,6 +121,21 @@ export type JobSummary = z.infer<typeof jobSummarySchema>;
 
 export const jobViewSchema = jobSummarySchema.extend({ hosts: z.array(jobHostSchema) });
 export type JobView = z.infer<typeof jobViewSchema>;
+
+export const jobLogSchema = z.object({
+  entries: z
+    .array(
+      jobEventSchema.omit({ agoMs: true }).extend({
+        at: instantSchema.describe("by the tracker's clock"),
+        host: nameSchema.optional().describe("absent: it is the tracker's own"),
+        peerId: peerIdSchema.optional(),
+      }),
+    )
+    .describe('oldest first'),
+  dropped: amountSchema.describe('older ones that are kept no more'),
+});
+export type JobLog = z.infer<typeof jobLogSchema>;
+export type JobLogEntry = JobLog['entries'][number];
 
 /** One event of a job's stream: the job now, and those of its hosts that changed since the event before. */
 export const jobChangeSchema = jobViewSchema;

@@ -14,6 +14,7 @@ import {
   type ImageReport,
   imageReportSchema,
   type JobClass,
+  jobEventSchema,
   labelsSchema,
   nameSchema,
   peerIdSchema,
@@ -41,6 +42,8 @@ export const MAX_REPLACED = 64;
 export const MAX_AUTHORIZATION_LENGTH = 16 * 1024;
 /** An agent under more shared caps asks in several messages. */
 export const MAX_SHARE_ASKS = 256;
+/** What an agent could not send while there was no session; older ones are dropped. */
+export const MAX_JOB_EVENTS = 200;
 
 const base64 = z.base64();
 const base64url = z.base64url().max(256);
@@ -143,6 +146,7 @@ export const reportSchema = z.object({
   type: z.literal('report'),
   jobId: z.string().max(64),
   images: z.array(imageReportSchema).max(256),
+  events: z.array(jobEventSchema).max(MAX_JOB_EVENTS).optional().describe('since the last report'),
 });
 
 export const trafficMessageSchema = trafficSchema.extend({ type: z.literal('traffic') });

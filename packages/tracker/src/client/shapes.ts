@@ -55,6 +55,22 @@ export type Traffic = z.infer<typeof trafficSchema>;
 export const classSchema = z.enum(['pull', 'prewarm']);
 export type JobClass = z.infer<typeof classSchema>;
 
+/** What happened to a job on a host, for `shoal logs`. Text from outside stands in `text` alone. */
+export const jobEventSchema = z.object({
+  agoMs: amountSchema.describe('before the message was sent: clocks of hosts differ'),
+  level: z.enum(['info', 'warn', 'error']),
+  event: z.string().min(1).max(64),
+  reference: referenceSchema.optional(),
+  digest: digestSchema.optional(),
+  bytes: amountSchema.optional(),
+  code: z.string().min(1).max(64).optional(),
+  text: z
+    .string()
+    .overwrite((text) => text.slice(0, MAX_ERROR_TEXT_CHARS))
+    .optional(),
+});
+export type JobEvent = z.infer<typeof jobEventSchema>;
+
 export const imageReportSchema = z.object({
   reference: referenceSchema,
   state: z.enum(['fetching', 'loading', 'ready', 'failed']),

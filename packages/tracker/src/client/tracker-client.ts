@@ -18,7 +18,7 @@ import type {
   TorrentRequest,
 } from './api-schemas.ts';
 import type { Coverage, OutdatedHost } from './coverage-schemas.ts';
-import { isSettled, type JobRequest, type JobSummary, type JobView } from './job-schemas.ts';
+import { isSettled, type JobLog, type JobRequest, type JobSummary, type JobView } from './job-schemas.ts';
 import type { MarathonPrewarm, MarathonRequest } from './marathon-schemas.ts';
 import { createSseParser } from './sse-parser.ts';
 
@@ -37,6 +37,8 @@ export interface TrackerClient {
   createJob(job: JobRequest): Promise<JobView>;
   job(id: string): Promise<JobView>;
   jobs(): Promise<JobSummary[]>;
+  /** What happened in it, on all hosts; kept in the tracker's memory. */
+  jobLog(id: string): Promise<JobLog>;
   actOnJob(id: string, action: JobAction): Promise<JobView>;
   /** Every change of a job, at most four a second, until it ends; a standing one until its hosts have. Throws when the stream is cut. */
   watchJob(id: string, options?: { signal?: AbortSignal }): AsyncIterable<JobView>;
@@ -121,6 +123,7 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     createJob: (job) => call('POST', '/v1/jobs', job),
     job: (id) => call('GET', jobPath(id)),
     jobs: () => call('GET', '/v1/jobs'),
+    jobLog: (id) => call('GET', `${jobPath(id)}/log`),
     prewarmMarathon: (request) => call('POST', '/v1/marathon/prewarm', request),
     actOnJob: (id, action) => call('POST', `${jobPath(id)}/${action}`),
     hosts: () => call('GET', '/v1/hosts'),

@@ -16,6 +16,7 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['GET', '/v1/jobs', 'admin reader'],
   ['GET', '/v1/jobs/none', 'admin reader'],
   ['GET', '/v1/jobs/none/events', 'admin reader'],
+  ['GET', '/v1/jobs/none/log', 'admin reader'],
   ['GET', '/v1/hosts', 'admin reader'],
   ['DELETE', '/v1/hosts/none', 'admin'],
   ['GET', '/v1/status', 'admin reader'],

@@ -7,6 +7,7 @@ import {
   isSettled,
   type JobRequest,
   type JobView,
+  jobLogSchema,
   jobRequestSchema,
   jobSummarySchema,
   jobViewSchema,
@@ -64,6 +65,18 @@ export function addJobRoutes(app: FastifyInstance, { jobs, guards, clock }: JobR
       schema: routeSchema({ summary: 'One job', params: ['id'], answers: { 200: jobViewSchema } }),
     },
     async (request) => jobs.view(request.params.id),
+  );
+  app.get<JobParams>(
+    '/v1/jobs/:id/log',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({
+        summary: 'What happened in a job on all its hosts, the last of it',
+        params: ['id'],
+        answers: { 200: jobLogSchema },
+      }),
+    },
+    async (request) => jobs.logOf(request.params.id),
   );
   for (const [action, summary] of Object.entries(ACTIONS)) {
     app.post<JobParams>(

@@ -4,18 +4,20 @@
 import type { Logger } from 'pino';
 import type { BlobRight, JobsForSwarms } from '../swarms/rights.ts';
 import { failBlob, imagesOf, type Job, type JobHost } from './job.ts';
+import type { JobLogs } from './job-log.ts';
 import { hostChanged, type OpenJob } from './open-job.ts';
 
 export interface JobRightsDeps {
   open: ReadonlyMap<string, OpenJob>;
   log: Logger;
+  logs: Pick<JobLogs, 'note'>;
   /** A host's state is another one now. */
   moved(open: OpenJob, host: JobHost): void;
   /** Hosts of the job may have ended. */
   changed(open: OpenJob): void;
 }
 
-export function createJobsForSwarms({ open: jobs, log, moved, changed }: JobRightsDeps): JobsForSwarms {
+export function createJobsForSwarms({ open: jobs, log, logs, moved, changed }: JobRightsDeps): JobsForSwarms {
   const naming = (digest: string) => [...jobs.values()].filter(({ blobs }) => blobs.has(digest));
   return {
     rightOf: (jobId, peerId, digest) => {
@@ -35,8 +37,11 @@ export function createJobsForSwarms({ open: jobs, log, moved, changed }: JobRigh
       open.throttle.call();
     },
     blobFailed: (digest, error, peerIds) => {
-      log.warn({ digest, code: error.code, foreign: error.text }, 'blob given up');
-      for (const open of naming(digest)) {
+      const named = naming(digest);
+      const jobIds = named.map(({ job }) => job.id);
+      log.warn({ digest, jobIds, code: error.code, foreign: error.text }, 'blob given up');
+      for (const open of named) {
+        logs.note(open.job.id, { level: 'error', event: 'blob given up', digest, code: error.code, text: error.text });
         for (const host of open.job.hosts.values()) {
           if (peerIds && !peerIds.includes(host.peerId)) continue;
           if (!failBlob(open.job, host, { digest, error })) continue;

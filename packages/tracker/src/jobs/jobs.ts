@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { JobRequest, JobSummary, JobView } from '../client/job-schemas.ts';
+import type { JobLog, JobRequest, JobSummary, JobView } from '../client/job-schemas.ts';
 import type { AgentMessageOf, TrackerMessageOf } from '../client/session-messages.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
@@ -19,6 +19,7 @@ import { matchesSelector, parseSelector } from './host-selector.ts';
 import { advanceWaves, applyReports, isEnded, type Job, type JobHost, outcomeOf, retryHost } from './job.ts';
 import { createJobAlarm, type JobAlarm } from './job-alarm.ts';
 import { figuresOf, type JobFigures } from './job-figures.ts';
+import { createJobLogs, type JobLogs } from './job-log.ts';
 import { createJobsForSwarms } from './job-rights.ts';
 import { createJobSaver, type JobSaver } from './job-saver.ts';
 import { summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
@@ -57,6 +58,8 @@ export interface Jobs extends JobsForSwarms {
   create(request: JobRequest, openSource?: OpenSource): Promise<JobView>;
   /** Throws TrackerError UNKNOWN_JOB. */
   view(id: string): JobView;
+  /** What its hosts and the tracker did, the last of it. Throws TrackerError UNKNOWN_JOB. */
+  logOf(id: string): JobLog;
   /** The latest, newest first. */
   list(): JobSummary[];
   /** Hosts keep what they have. Throws TrackerError UNKNOWN_JOB, JOB_ENDED. */
@@ -85,6 +88,7 @@ export interface Jobs extends JobsForSwarms {
 interface Desk {
   deps: JobsDeps;
   saver: JobSaver;
+  logs: JobLogs;
   alarm: JobAlarm;
   open: Map<string, OpenJob>;
   ended: JobFigures['endedJobs'];
@@ -97,6 +101,7 @@ export function createJobs(deps: JobsDeps): Jobs {
   const desk: Desk = {
     deps,
     saver: createJobSaver(deps.store, deps.log),
+    logs: createJobLogs(deps.clock),
     alarm,
     open: new Map(),
     ended: { done: 0, failed: 0, cancelled: 0 },
@@ -106,11 +111,12 @@ export function createJobs(deps: JobsDeps): Jobs {
   onAlarm(desk);
   return {
     ...createJobsForSwarms({
-      ...{ open: desk.open, log: deps.log, changed: (open) => changed(desk, open) },
+      ...{ open: desk.open, log: deps.log, logs: desk.logs, changed: (open) => changed(desk, open) },
       moved: (open, host) => hostMoved(desk, open, host),
     }),
     create: (request, openSource) => create(desk, request, openSource ?? deps.openSource),
     view: (id) => viewOf(desk, find(desk, id)),
+    logOf: (id) => desk.logs.of(find(desk, id).id),
     list: () => deps.store.latest(MAX_LISTED).map(({ id, summary }) => summary ?? briefOf(desk, find(desk, id))),
     cancel: (id) => cancel(desk, id),
     pause: (id) => pause(desk, id),
@@ -157,6 +163,7 @@ async function create(desk: Desk, request: JobRequest, openSource: OpenSource): 
   store.insert(job);
   const open = addOpen(desk, job);
   log.info({ jobId: job.id, images: job.images.map(({ reference }) => reference), hosts: hosts.length }, 'job created');
+  desk.logs.note(job.id, { level: 'info', event: 'job created', text: `${hosts.length} hosts` });
   handOverAll(desk, open);
   onAlarm(desk);
   return viewOf(desk, job);
@@ -249,6 +256,7 @@ function report(desk: Desk, session: AgentSession, message: AgentMessageOf<'repo
     session.send({ type: 'jobClosed', jobId: message.jobId, reason: ended === 'cancelled' ? 'cancelled' : 'done' });
     return;
   }
+  desk.logs.take(message.jobId, session, message.events ?? []);
   // What was under way when it heard of the pause; it begins anew when the job is resumed.
   if (open.job.paused !== undefined) return session.send(closedMessage(open.job, 'paused'));
   const moved = applyReports(open.job, host, message.images);
@@ -326,6 +334,7 @@ function end(desk: Desk, open: OpenJob, ended: NonNullable<Job['ended']>): void 
   desk.open.delete(job.id);
   desk.saver.state(job);
   desk.deps.log.info({ jobId: job.id, state: ended, originBytes: job.originBytes }, 'job ended');
+  desk.logs.note(job.id, { level: 'info', event: 'job ended', text: ended });
   desk.saver.summary(job, briefOf(desk, job));
   tellHosts(desk, job, ended === 'cancelled' ? 'cancelled' : 'done');
   notify(open, factsOf(desk));

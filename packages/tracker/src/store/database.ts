@@ -10,7 +10,7 @@ import { MIGRATIONS } from './migrations.ts';
 
 export type Database = Sqlite.Database;
 
-const DATABASE_FILE = 'tracker.db';
+export const DATABASE_FILE = 'tracker.db';
 /** `shoal token create` writes while the tracker runs. */
 const BUSY_TIMEOUT_MS = 5_000;
 

@@ -1,0 +1,136 @@
+/**
+ * The PowerShell of windows/ as far as it can be judged without PowerShell: its structure, that nothing is changed
+ * unasked, and that the one script takes back what the other does. docs/windows.md lists what only Windows can prove.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { testIo } from '../../packages/cli/src/cli.testkit.ts';
+import { createProgram } from '../../packages/cli/src/program.ts';
+
+const FOLDER = join(import.meta.dirname, '../../windows');
+const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
+const [install, uninstall, xml] = [read('install.ps1'), read('uninstall.ps1'), read('shoal-agent.xml')];
+const SCRIPTS = [
+  ['install.ps1', install],
+  ['uninstall.ps1', uninstall],
+] as const;
+
+/** Without comments and with empty texts; throws where a bracket or a quote is left open. */
+function structureOf(script: string): string {
+  let rest = script;
+  let code = '';
+  const open: string[] = [];
+  while (rest !== '') {
+    const [token = ''] = /^(<#[\s\S]*?#>|#[^\n]*|'(?:[^']|'')*'|"(?:[^"`]|`[\s\S]|"")*"|[\s\S])/.exec(rest) ?? [];
+    rest = rest.slice(token.length);
+    if (token.startsWith('#') || token.startsWith('<#')) continue;
+    if (/^['"]$/.test(token)) throw new Error(`an open quote before: ${rest.slice(0, 60)}`);
+    if (/^[([{]$/.test(token)) open.push(token);
+    if (/^[)\]}]$/.test(token) && `${open.pop()}${token}`.match(/^(\(\)|\[\]|\{\})$/) === null)
+      throw new Error(`${token} closes nothing before: ${rest.slice(0, 60)}`);
+    code += token.length > 1 ? `${token[0]}${token.at(-1)}` : token;
+  }
+  if (open.length > 0) throw new Error(`left open: ${open.join(' ')}`);
+  return code;
+}
+
+const functionsOf = (script: string) => [...script.matchAll(/^function ([\w-]+)/gm)].map(([, name = '']) => name);
+const bodyOf = (script: string, name: string) =>
+  new RegExp(`^function ${name}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(script)?.[1] ?? '';
+
+describe.each(SCRIPTS)('%s', (_, script) => {
+  it('closes what it opens', () => {
+    expect(() => structureOf(script)).not.toThrow();
+    expect(() => structureOf(script.replace('{', ''))).toThrow();
+    expect(() => structureOf(`${script}'`)).toThrow();
+  });
+
+  it('stops at the first error, and is plain ASCII, as Windows PowerShell reads it', () => {
+    expect(script).toMatch(/^Set-StrictMode -Version 2\.0\n\$ErrorActionPreference = 'Stop'$/m);
+    expect(script).toMatch(/^[\n -~]*$/);
+    expect(script).toContain('[CmdletBinding(SupportsShouldProcess = $true)]');
+  });
+
+  it('describes every parameter, and no other', () => {
+    const block = /^param\(\n([\s\S]*?)^\)/m.exec(script)?.[1] ?? '';
+    const given = [...block.matchAll(/^ {2}(?:\[[^\n]*?\] )+\$(\w+)/gm)].map(([, name]) => name);
+    expect(given.length).toBeGreaterThan(3);
+    expect([...script.matchAll(/^\.PARAMETER (\w+)$/gm)].map(([, name]) => name)).toEqual(given);
+  });
+
+  it('uses no alias and only cmdlets in full', () => {
+    const code = structureOf(script);
+    const commands = [...code.matchAll(/(?:^|[;|{(=])\s*&?\s*([A-Za-z][\w-]*)(?=[\s)}]|$)/gm)].map(
+      ([, name = '']) => name,
+    );
+    const keywords = /^(function|param|if|else|foreach|for|return|throw|continue|ConvertFrom-Json|ConvertTo-Json)$/;
+    const wrong = commands.filter((name) => !keywords.test(name) && !/^[A-Z][a-z]+-[A-Z]\w+$/.test(name));
+    // Names on the left of a hashtable's entries are no commands.
+    const keys = new Set([...code.matchAll(/([A-Za-z]\w*) = /g)].map(([, name]) => name));
+    expect(wrong.filter((name) => !keys.has(name))).toEqual([]);
+  });
+
+  it('changes nothing that -WhatIf has not announced', () => {
+    const changing =
+      /\b(New-Item|Set-Acl|(Add|Remove)-MpPreference|(New|Set|Remove)-Net\w+|Copy-Item|Remove-Item|(Start|Stop)-Service|Save-Done)\b/;
+    for (const name of functionsOf(script)) {
+      if (name === 'Save-Done') continue;
+      const body = bodyOf(structureOf(script), name);
+      const at = body.search(changing);
+      if (at >= 0) expect(body.slice(0, at), name).toContain('ShouldProcess');
+    }
+  });
+
+  it('calls each of its steps', () => {
+    for (const name of functionsOf(script).filter((one) => /^(Add|Remove)-/.test(one)))
+      expect(script, name).toMatch(new RegExp(`^${name}$`, 'm'));
+  });
+});
+
+describe('uninstall.ps1', () => {
+  it('takes back each thing that install.ps1 does, and by what that wrote down', () => {
+    const added = functionsOf(install).filter((name) => name.startsWith('Add-'));
+    const removed = functionsOf(uninstall).filter((name) => name.startsWith('Remove-'));
+    const thing = (name: string) => name.replace(/^\w+-/, '');
+    expect(removed.map(thing).sort()).toEqual(added.map(thing).sort());
+    const noted = [...install.matchAll(/Save-Done '(\w+)'/g)].map(([, name]) => name);
+    expect(noted.sort()).toEqual(
+      added
+        .map(thing)
+        .filter((name) => name !== 'Folder')
+        .sort(),
+    );
+    for (const name of noted) expect(bodyOf(uninstall, `Remove-${name}`)).toContain(`$done.ContainsKey('${name}')`);
+  });
+});
+
+describe('shoal-agent.xml', () => {
+  it('is well formed, and install.ps1 fills in all that is open', () => {
+    const open: string[] = [];
+    for (const [, closing, name = '', empty] of xml
+      .replace(/<!--[\s\S]*?-->/g, '')
+      .matchAll(/<(\/?)(\w+)[^>]*?(\/?)>/g)) {
+      if (closing === '/') expect(open.pop()).toBe(name);
+      else if (empty === '') open.push(name);
+    }
+    expect(open).toEqual([]);
+    const places = new Set([...xml.matchAll(/@([A-Z]+)@/g)].map(([, name]) => name));
+    const filled = [...(/\$values = @\{ (.*) \}/.exec(install)?.[1] ?? '').matchAll(/([A-Z]+) = /g)].map(
+      ([, name]) => name,
+    );
+    expect([...places].sort()).toEqual(filled.sort());
+  });
+
+  it('starts and stops the agent with verbs and options that there are', () => {
+    const program = createProgram(testIo());
+    for (const [, verb, option] of xml.matchAll(/"@SHOAL@" (\w+) (--\w+)/g)) {
+      const command = program.commands.find((one) => one.name() === verb);
+      expect(
+        command?.options.map(({ long }) => long),
+        verb,
+      ).toContain(option);
+    }
+    expect(xml).toMatch(/<stoparguments>"@SHOAL@" stop /);
+  });
+});
