@@ -29,6 +29,7 @@ export const TEST_PROGRAMS = [
   // Runs alone in an image: must not need a loader.
   { command: 'busybox', package: 'busybox-static', isStatic: true },
   { command: 'ip', package: 'iproute2' },
+  { command: 'chromium', package: 'chromium' },
 ];
 
 const POLICY_FILE = '/usr/sbin/policy-rc.d';

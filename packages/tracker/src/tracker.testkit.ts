@@ -49,6 +49,7 @@ export interface TestTrackerOptions {
   zoneLabel?: string;
   openUpstream?: OpenUpstream;
   marathon?: readonly MarathonSite[];
+  dashboard?: readonly URL[];
 }
 
 export function temporaryFolder(): string {

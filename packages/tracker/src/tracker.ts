@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { StatusView, TokenRole } from './client/api-schemas.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { sessionError, TrackerError } from './errors.ts';
+import { createFleetDesk, type FleetDesk } from './fleet/fleet-desk.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
 import { createApp } from './http/app.ts';
 import { type CoverageDesk, createCoverageDesk } from './images/coverage.ts';
@@ -56,6 +57,8 @@ export interface TrackerOptions {
   zoneLabel?: string;
   /** Deployments of these are pre-warmed. */
   marathon?: readonly MarathonSite[];
+  /** Folders of the page that is served at `/`, see `@shoal/dashboard`. Default: none. */
+  dashboard?: readonly URL[];
   logger: Logger;
   version: string;
   clock?: Clock;
@@ -106,17 +109,18 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon } = core;
+  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, fleet } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
-  const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon };
+  const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon, fleet };
   const deps = { handler, tokens, ...parts, publicUrl, clock, log, version, status };
   const app = await createApp(deps, options);
 
   const stop = async () => {
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
+    fleet.stop();
     await app.close();
     await marathon.stop();
     swarms.stop();
@@ -152,6 +156,7 @@ interface Core {
   policies: Policies;
   shares: ShareDesk;
   marathon: MarathonPrewarming;
+  fleet: FleetDesk;
 }
 
 function createCore(
@@ -169,8 +174,9 @@ function createCore(
   const warningOf = (digest: string) => swarms?.warningOf(digest);
   const hostImages = createHostImageStore(db);
   const deadlines = { presence, hostImages, document: store.document, zoneOf: zonesBy(zoneLabel) };
-  const jobs = createJobs({
-    ...{ store, hostImages, presence, roster, openSource, clock, log, warningOf },
+  const fleet = createFleetDesk({ roster, jobs: () => jobs, zoneOf: zonesBy(zoneLabel), clock });
+  const jobs: Jobs = createJobs({
+    ...{ store, hostImages, presence, roster, openSource, clock, log, warningOf, jobMoved: fleet.jobMoved },
     forecastOf: (job, hosts) => deadlineWarning({ ...deadlines, policy: () => policies.inForce }, job, hosts),
   });
   const blobs = createBlobStore(db);
@@ -197,7 +203,7 @@ function createCore(
     ...{ roster, hostImages, openJobs: jobs.bringing },
     sources: { openSource, knownDocument: store.document },
   });
-  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon };
+  return { secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, fleet };
 }
 
 function figures({ presence, roster, swarms, jobs }: Core): Omit<StatusView, 'version' | 'startedAt'> {

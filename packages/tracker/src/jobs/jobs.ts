@@ -44,6 +44,8 @@ export interface JobsDeps {
   clock: Clock;
   log: Logger;
   warningOf(digest: string): string | undefined;
+  /** It was made, something of it changed, or it ended; a job with many hosts is told once a second. */
+  jobMoved?(job: Job): void;
   /** Why a new job will hardly be ready by its deadline. */
   forecastOf?(job: Job, hosts: readonly KnownAgent[]): string | undefined;
 }
@@ -56,6 +58,8 @@ export interface Jobs extends JobsForSwarms {
   create(request: JobRequest, openSource?: OpenSource): Promise<JobView>;
   /** Throws TrackerError UNKNOWN_JOB. */
   view(id: string): JobView;
+  /** The same without its hosts. */
+  summary(id: string): JobSummary;
   /** The latest, newest first. */
   list(): JobSummary[];
   /** Hosts keep what they have. Throws TrackerError UNKNOWN_JOB, JOB_ENDED. */
@@ -101,6 +105,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     }),
     create: (request, openSource) => create(desk, request, openSource ?? deps.openSource),
     view: (id) => viewOf(desk, find(desk, id)),
+    summary: (id) => briefOf(desk, find(desk, id)),
     list: () => deps.store.latest(MAX_LISTED).map(({ id, summary }) => summary ?? briefOf(desk, find(desk, id))),
     cancel: (id) => cancel(desk, id),
     pause: (id) => pause(desk, id),
@@ -158,6 +163,7 @@ function addOpen(desk: Desk, job: Job): OpenJob {
     if (step === 'stop') tellHosts(desk, job, 'paused');
     desk.saver.state(job);
     notify(open, factsOf(desk));
+    desk.deps.jobMoved?.(job);
   });
   desk.open.set(job.id, open);
   return open;
@@ -313,6 +319,7 @@ function end(desk: Desk, open: OpenJob, ended: NonNullable<Job['ended']>): void 
   desk.saver.summary(job, briefOf(desk, job));
   tellHosts(desk, job, ended === 'cancelled' ? 'cancelled' : 'done');
   notify(open, factsOf(desk));
+  desk.deps.jobMoved?.(job);
 }
 
 function tellHosts({ deps }: Desk, { id, hosts }: Job, reason: 'done' | 'cancelled' | 'paused'): void {
