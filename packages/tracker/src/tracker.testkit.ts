@@ -120,6 +120,7 @@ export interface TestAgentOptions {
   ca?: string;
   platform?: Platform;
   peerHost?: string;
+  version?: string;
   /** Default: zone a. */
   labels?: Record<string, string>;
   privateKey?: ReturnType<typeof newKey>;
@@ -162,6 +163,7 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
     platform = { os: 'linux', architecture: 'amd64' },
     peerHost,
     labels = { zone: 'a' },
+    version = '1.2.3',
   } = options;
   const privateKey = options.privateKey ?? newKey();
   const wakeups = new Set<() => void>();
@@ -176,7 +178,7 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
       ca: options.ca,
       privateKey,
       hello: () => ({
-        version: '1.2.3',
+        version,
         name,
         peerHost,
         peerPort: 7610,
