@@ -66,7 +66,9 @@ requireTools(['chromium'])('the dashboard', () => {
     const error = { code: 'DISK_FULL', text: 'the disk is full', retryable: true };
     for (const agent of agents) kit.say(agent, id, { state: 'failed', part: 0.3, error });
     await page.locator('.cause').waitFor();
-    await expect.poll(() => page.locator('.cause').innerText()).toMatch(/^3 × DISK_FULL\s+the disk is full\s+Next: Free space/);
+    await expect
+      .poll(() => page.locator('.cause').innerText())
+      .toMatch(/^3 × DISK_FULL\s+the disk is full\s+Next: Free space/);
     await page.click('[data-action=retry]');
     await page.locator('.headline .badge', { hasText: 'running' }).waitFor();
     await expect.poll(() => page.locator('.cause').count()).toBe(0);
@@ -124,7 +126,8 @@ requireTools(['chromium'])('the dashboard', () => {
     const kit = await dashboardSite();
     const [a] = await agentsOf(kit, ['a', 'b']);
     const { page } = await signIn(kit, 'admin');
-    const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() || document.activeElement?.id);
+    const focused = () =>
+      page.evaluate(() => document.activeElement?.textContent?.trim() || document.activeElement?.id);
     const tabTo = async (wanted: string) => {
       for (let presses = 0; presses < 40; presses++) {
         await page.keyboard.press('Tab');
@@ -197,7 +200,11 @@ requireTools(['chromium'])('the dashboard', () => {
     const [agent] = await agentsOf(kit, ['a-host-with-quite-a-long-name.rack-17.site.example.com', 'b']);
     const { id } = await kit.client.createJob({ images: [IMAGE], by: new Date(Date.now() + 3_600_000).toISOString() });
     kit.say(agent!, id, { part: 0.5 });
-    const { page } = await signIn(kit, 'admin', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+    const { page } = await signIn(kit, 'admin', {
+      viewport: { width: 360, height: 740 },
+      isMobile: true,
+      hasTouch: true,
+    });
     for (const path of [...PAGES, `jobs/${id}`]) {
       await page.goto(`${kit.tracker.url}/#/${path}`);
       await page.locator('main section').first().waitFor();

@@ -12,6 +12,7 @@ import { imageView } from './views/image.ts';
 import { jobView } from './views/job.ts';
 import { jobsView } from './views/jobs.ts';
 import { orderView } from './views/order.ts';
+import { policyView } from './views/policy.ts';
 import { signInView } from './views/sign-in.ts';
 
 const PAGES: readonly [path: string, title: TextKey, open: (context: ViewContext) => View][] = [
@@ -19,6 +20,7 @@ const PAGES: readonly [path: string, title: TextKey, open: (context: ViewContext
   ['hosts', 'navHosts', hostsView],
   ['order', 'navOrder', orderView],
   ['image', 'navImage', () => imageView()],
+  ['policy', 'navPolicy', policyView],
   ['events', 'navEvents', eventsView],
 ];
 const TOAST_MS = 6000;

@@ -38,7 +38,7 @@ function lineOf({ at, kind, id, name = '', state, came = 0, left = 0 }: LogEntry
     return h('li', {}, time, badge(state ?? '', stateText(state ?? '')), h('a', { href: `#/jobs/${id}` }, text));
   }
   if (kind === 'manyHosts')
-    return h('li', {}, time, badge(came > left ? 'online' : 'offline', '±'), t('evMany', { came, left }));
+    return h('li', {}, time, badge(came > left ? 'online' : 'offline', t('hosts')), t('evMany', { came, left }));
   const isHere = kind === 'hostCame';
   return h(
     'li',

@@ -10,7 +10,9 @@ const NEXT: Readonly<Record<string, TextKey>> = {
   INCOMPATIBLE: 'nextIncompatible',
   NO_PLATFORM: 'nextIncompatible',
   DISK_FULL: 'nextDisk',
-  CACHE_FULL: 'nextDisk',
+  ENGINE_DISK_FULL: 'nextEngineDisk',
+  ENGINE_DOWN: 'nextEngine',
+  ENGINE_FORBIDDEN: 'nextEngine',
 };
 
 export function failuresPart(choose: (cell: Cell) => void) {

@@ -8,7 +8,7 @@ import { numberText, t, timeText } from '../text.ts';
 import type { View, ViewContext } from '../view.ts';
 import { virtualTable } from '../virtual-table.ts';
 
-const SHOWN_GROUPS = 12;
+const SHOWN_GROUPS = 8;
 /** The list of all hosts is megabytes: it is asked again when somebody came or left, at most so often. */
 const AGAIN_MS = 15_000;
 

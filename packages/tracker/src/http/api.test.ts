@@ -43,6 +43,7 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['GET', '/v1/policy/versions', 'admin reader'],
   ['GET', '/v1/policy/versions/none', 'admin reader'],
   ['POST', '/v1/policy/rollback', 'admin'],
+  ['POST', '/v1/policy/week', 'admin reader'],
 ];
 
 describe('the doors', () => {
