@@ -27,6 +27,17 @@ function nameOf(index: number): string {
   return `r${String((index % RACKS) + 1).padStart(2, '0')}-host-${String(Math.floor(index / RACKS) + 1).padStart(3, '0')}`;
 }
 
+const POLICY = `version: 1
+timezone: Asia/Shanghai
+rules:
+  - { name: always, limit: { per: host, download: 480 Mbit/s, upload: 480 Mbit/s } }
+  - name: office hours
+    match: { class: [prewarm, seed] }
+    when: mon-fri 08:00-20:00
+    limit: { per: host, download: 160 Mbit/s, upload: 160 Mbit/s }
+  - { name: settlement, match: { class: prewarm }, when: "fri 17:00-19:00", limit: { per: host, download: 0, upload: 0 } }
+`;
+
 /** A third of the hosts is done, some load, a few failed, the rest is under way. */
 function progressOf(index: number): Progress | undefined {
   const at = (index * 7919) % HOSTS;
@@ -48,38 +59,47 @@ function progressOf(index: number): Progress | undefined {
   return { part: 0.15 + (0.8 * ((index * 31) % 100)) / 100, feeders };
 }
 
+/** A job in its third wave over all, one that is done, one that is due later; two thirds of the hosts have said nothing new yet. */
+async function scene() {
+  const kit = await dashboardSite();
+  const agents: TestAgent[] = [];
+  for (let index = 0; index < HOSTS; index += 40) {
+    const some = Array.from({ length: 40 }, (_, at) => {
+      const labels = { zone: `rack-${((index + at) % RACKS) + 1}`, env: 'prod', tier: index % 3 ? 'web' : 'batch' };
+      return kit.agent(nameOf(index + at), { labels, version: (index + at) % 9 ? '0.1.0' : '0.0.9' });
+    });
+    agents.push(...(await Promise.all(some)));
+  }
+  const seeder = await kit.agent('seed-1', { role: 'seeder', labels: { zone: 'core' }, version: '0.1.0' });
+  seeder.send({ type: 'traffic', sentBytes: 4e9, receivedBytes: 0, originBytes: 2e9 });
+  await kit.client.applyPolicy(POLICY);
+  const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
+  const order = { images: [IMAGE], by: inHours(6) };
+  const early = await kit.client.createJob({ ...order, hosts: ['r01-*'] });
+  for (const agent of agents.filter((_, index) => index % RACKS === 0)) kit.say(agent, early.id, { state: 'ready' });
+  await kit.client.createJob({ ...order, hosts: ['zone=rack-2'], at: inHours(3) });
+  const { id } = await kit.client.createJob({ ...order, waves: { percents: [1, 10, 100] } });
+  const waveOf = new Map((await kit.client.job(id)).hosts.map(({ peerId, wave }) => [peerId, wave ?? 0]));
+  for (const wave of [1, 2]) {
+    for (const agent of agents) if (waveOf.get(agent.peerId) === wave) kit.say(agent, id, { state: 'ready' });
+    await expect.poll(async () => (await kit.client.job(id)).wave?.number).toBe(wave + 1);
+  }
+  const begin = agents.flatMap((agent, index) => {
+    const progress = progressOf(index);
+    return waveOf.get(agent.peerId) === 3 && progress ? [{ agent, progress }] : [];
+  });
+  for (const { agent, progress } of begin) kit.say(agent, id, { ...progress, part: (progress.part ?? 1) * 0.9 });
+
+  return { kit, agents, id, begin };
+}
+
 requireTools(['chromium'])('the dashboard over a fleet', () => {
   it('draws a cell for each host in the colour of its state, and finds a host among hundreds', async () => {
-    const kit = await dashboardSite();
-    const agents: TestAgent[] = [];
-    for (let index = 0; index < HOSTS; index += 40) {
-      const some = Array.from({ length: 40 }, (_, at) => {
-        const labels = { zone: `rack-${((index + at) % RACKS) + 1}`, env: 'prod', tier: index % 3 ? 'web' : 'batch' };
-        return kit.agent(nameOf(index + at), { labels, version: (index + at) % 9 ? '0.1.0' : '0.0.9' });
-      });
-      agents.push(...(await Promise.all(some)));
-    }
-    await kit.agent('seed-1', { role: 'seeder', labels: { zone: 'core' }, version: '0.1.0' });
-    const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
-    const order = { images: [IMAGE], by: inHours(6) };
-    const early = await kit.client.createJob({ ...order, hosts: ['r01-*'] });
-    for (const agent of agents.filter((_, index) => index % RACKS === 0)) kit.say(agent, early.id, { state: 'ready' });
-    await kit.client.createJob({ ...order, hosts: ['zone=rack-2'], at: inHours(3) });
-    const { id } = await kit.client.createJob({ ...order, waves: { percents: [1, 10, 100] } });
-    const waveOf = new Map((await kit.client.job(id)).hosts.map(({ peerId, wave }) => [peerId, wave ?? 0]));
-    for (const wave of [1, 2]) {
-      for (const agent of agents) if (waveOf.get(agent.peerId) === wave) kit.say(agent, id, { state: 'ready' });
-      await expect.poll(async () => (await kit.client.job(id)).wave?.number).toBe(wave + 1);
-    }
-    const begin = agents.flatMap((agent, index) => {
-      const progress = progressOf(index);
-      return waveOf.get(agent.peerId) === 3 && progress ? [{ agent, progress }] : [];
-    });
-    for (const { agent, progress } of begin) kit.say(agent, id, { ...progress, part: (progress.part ?? 1) * 0.7 });
-
+    const { kit, agents, id, begin } = await scene();
     const { page, faults } = await signIn(kit, 'admin', { viewport: { width: 1280, height: 800 } });
     await page.goto(`${kit.tracker.url}/#/jobs/${id}`);
     await expect.poll(() => page.locator('canvas').getAttribute('aria-label')).toContain(`each of ${HOSTS} hosts`);
+    if (process.env.SHOAL_PICTURES === '1') await goOnSlowly(page, { kit, begin, id });
     for (const { agent, progress } of begin) kit.say(agent, id, progress);
     const { counts } = await expect
       .poll(async () => await kit.client.job(id), { timeout: 10_000 })
@@ -121,6 +141,10 @@ requireTools(['chromium'])('the dashboard over a fleet', () => {
     await page.keyboard.press('Enter');
     await page.locator('.bar.tall').waitFor();
     await picture(page, 'image');
+    await page.click('nav >> text=Policy');
+    await page.locator('svg.week .now').waitFor({ state: 'attached' });
+    expect(await page.locator('main').innerText()).toContain('always');
+    await picture(page, 'policy');
     await page.click('nav >> text=Events');
     await page.locator('.log li').first().waitFor();
     await picture(page, 'events');
@@ -131,6 +155,20 @@ requireTools(['chromium'])('the dashboard over a fleet', () => {
     expect(faults).toEqual([]);
   });
 });
+
+/** For the pictures: a rate as a fleet would have it. */
+async function goOnSlowly(
+  page: Page,
+  { kit, begin, id }: Pick<Awaited<ReturnType<typeof scene>>, 'kit' | 'begin' | 'id'>,
+) {
+  for (let step = 0; step < 14; step++) {
+    for (const { agent, progress } of begin) {
+      if (progress.part && !progress.state)
+        kit.say(agent, id, { ...progress, part: progress.part * (0.9 + step / 140) });
+    }
+    await page.waitForTimeout(1000);
+  }
+}
 
 /** How many cells are wholly in the colour of a state, by looking into the middle of each, and beside a failed one's cross. */
 async function coloursOf(page: Page, count: number): Promise<Record<string, number>> {
