@@ -22,7 +22,7 @@ export function drawWeek({ stretches, nowHour }: PolicyWeek, textOf: (rate: numb
     .flatMap(({ limits }) => CLASSES.map((name) => rateIn(limits[name].download)))
     .filter(Number.isFinite);
   const most = Math.max(1, ...finite);
-  const svg = shape('svg', { viewBox: `0 0 ${LEFT + PLOT + 12} ${TOP + 7 * ROW}`, class: 'week', role: 'img' });
+  const svg = shape('svg', { viewBox: `0 0 ${LEFT + PLOT + 24} ${TOP + 7 * ROW}`, class: 'week', role: 'img' });
   svg.setAttribute('aria-label', t('policyTitle'));
   for (const hour of [0, 4, 8, 12, 16, 20, 24]) {
     const x = LEFT + (hour / 24) * PLOT;

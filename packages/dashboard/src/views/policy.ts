@@ -15,7 +15,7 @@ export function policyView(): View {
   const form = h(
     'form',
     {
-      class: 'form inline',
+      class: 'form inline one',
       onsubmit: (event: Event) => {
         event.preventDefault();
         void show();
