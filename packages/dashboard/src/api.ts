@@ -38,6 +38,12 @@ export async function call<T>(method: 'GET' | 'POST', path: string, body?: unkno
   return (await (await ask(path, { method, body })).json()) as T;
 }
 
+/** Where the answer is not wanted: of a job it names every host. Throws ApiError. */
+export async function tell(path: string): Promise<void> {
+  const response = await ask(path, { method: 'POST' });
+  await response.body?.cancel();
+}
+
 interface Ask {
   method?: 'GET' | 'POST';
   body?: unknown;
@@ -63,12 +69,14 @@ export interface Follow<T> {
   on(data: T): void;
   /** Whether it is connected now. */
   state?(live: boolean): void;
+  /** It is not let in, or there is no such thing: nothing is tried again. */
+  refused?(error: ApiError): void;
   /** Whether this was all, and a stream that ends is not opened again. */
   isLast?(data: T): boolean;
 }
 
 /** Reads a stream, again after every cut. Returns how to end it. */
-export function follow<T>(path: string, { on, state, isLast }: Follow<T>): () => void {
+export function follow<T>(path: string, { on, state, refused, isLast }: Follow<T>): () => void {
   const abort = new AbortController();
   const read = async (): Promise<boolean> => {
     const response = await ask(path, { signal: abort.signal });
@@ -91,7 +99,7 @@ export function follow<T>(path: string, { on, state, isLast }: Follow<T>): () =>
       try {
         if (await read()) return;
       } catch (error) {
-        if (error instanceof ApiError && error.status >= 400 && error.status < 500) return;
+        if (error instanceof ApiError && error.status >= 400 && error.status < 500) return refused?.(error);
       }
       if (abort.signal.aborted) return;
       state?.(false);

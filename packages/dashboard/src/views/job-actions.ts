@@ -1,9 +1,8 @@
 /** The buttons of a job. What cannot be done now is not there; cancelling is asked twice. */
 import type { JobSummary } from '@shoal/tracker/client';
-import { type ApiError, call } from '../api.ts';
+import { type ApiError, tell } from '../api.ts';
 import { h, setText } from '../dom.ts';
 import { isOpenState } from '../job-state.ts';
-import { stateText } from '../parts.ts';
 import { t } from '../text.ts';
 import type { ViewContext } from '../view.ts';
 
@@ -43,11 +42,10 @@ export function jobActions(id: string, { announce }: ViewContext): JobActions {
       return;
     }
     unask();
-    call<JobSummary>('POST', `v1/jobs/${encodeURIComponent(id)}/${action}`).then(
-      (job) => {
-        announce(t('acted', { id: id.slice(0, 8), state: stateText(job.state) }));
-        if (ended && isOpenState(job.state)) reopened();
-        update(job);
+    tell(`v1/jobs/${encodeURIComponent(id)}/${action}`).then(
+      () => {
+        announce(t('acted', { id: id.slice(0, 8), action: t(action) }));
+        if (ended) reopened();
       },
       ({ message }: ApiError) => announce(message, 'error'),
     );

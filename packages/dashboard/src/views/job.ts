@@ -1,6 +1,6 @@
 /** One job, live: its figures, what can be done with it, a cell for each host, the chosen host, the failures. */
 import type { JobCells, JobSummary } from '@shoal/tracker/client';
-import { type ApiError, call, follow } from '../api.ts';
+import { follow } from '../api.ts';
 import { type Cell, createCells } from '../cells.ts';
 import { fill, h, setText } from '../dom.ts';
 import { bytesText, rateText, shortReference } from '../format.ts';
@@ -72,14 +72,12 @@ export function jobView(id: string, context: ViewContext): View {
         hosts.length = 0;
         failures.clear();
       },
-      isLast: ({ job }) => !isOpenState(job.state) || job.state === 'standing',
+      refused: ({ message }) => context.announce(message, 'error'),
+      isLast: ({ job }) => !isOpenState(job.state),
     });
   };
   actions?.onReopened(open);
   open();
-  call<unknown>('GET', `v1/jobs/${encodeURIComponent(id)}`).catch(({ message }: ApiError) =>
-    context.announce(message, 'error'),
-  );
 
   const find = h('input', { type: 'search', placeholder: t('findHost'), 'aria-label': t('findHost'), class: 'find' });
   find.addEventListener('change', () => {

@@ -3,7 +3,7 @@
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { fleetViewSchema, jobHostDetailSchema, ownTokenSchema } from '../client/fleet-schemas.ts';
-import { isSettled } from '../client/job-schemas.ts';
+import { isOpen } from '../client/job-schemas.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
 import type { FleetDesk } from '../fleet/fleet-desk.ts';
@@ -88,7 +88,7 @@ function addStreams(app: FastifyInstance, { fleet, jobs, guards, clock }: WatchR
           isBehind: stream.isBehind,
           changed(change) {
             stream.send('cells', cellsOf(change));
-            if (isSettled(change.state)) stream.end();
+            if (!isOpen(change.state)) stream.end();
           },
         });
       });
