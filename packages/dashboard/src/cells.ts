@@ -26,6 +26,8 @@ export interface Cells {
 
 const MAX_PX = 22;
 const MIN_PX = 5;
+/** From here on a cell shows progress by its height. */
+const TALL_PX = 9;
 const MAX_HEIGHT_PX = 420;
 
 export function createCells(onChoose: (cell: Cell) => void): Cells {
@@ -143,8 +145,11 @@ function drawCell(context: CanvasRenderingContext2D, drawing: Drawing, ...[at, c
   context.fillStyle = colours.waiting;
   context.fillRect(x, y, side, side);
   context.fillStyle = colours[cell.state];
-  // Filled from below, so that progress shows without colour, too.
-  const full = cell.state === 'fetching' ? Math.max(1, Math.round((side * cell.percent) / 100)) : side;
+  // Filled from below, so that progress shows without colour, too; a small cell has no room for that.
+  const isSmall = size < TALL_PX;
+  const part = cell.state === 'fetching' ? cell.percent / 100 : 1;
+  const full = isSmall ? side : Math.max(1, Math.round(side * part));
+  if (isSmall) context.globalAlpha *= 0.2 + 0.8 * part;
   context.fillRect(x, y + side - full, side, full);
   context.globalAlpha = 1;
   if (cell.state === 'failed' && size >= 8) cross(context, { x, y, side, colour: colours.ground });

@@ -11,7 +11,7 @@ import type { AgentRoster } from '../session/agent-roster.ts';
 import type { AgentSession } from '../session/agent-session.ts';
 import type { ZoneOf } from '../swarms/zones.ts';
 import { createEventLog } from './event-log.ts';
-import { viewOfFleet } from './fleet-view.ts';
+import { countHosts } from './fleet-view.ts';
 
 export interface FleetWatcher {
   /** It has more to read than it should: it is told everything anew when it has caught up. */
@@ -47,7 +47,13 @@ export function createFleetDesk({ roster, jobs, zoneOf, clock }: FleetDeskDeps):
   let told = 0;
   let stopLooking: (() => void) | undefined;
 
-  const view = () => viewOfFleet(roster.all(), zoneOf, clock.now());
+  /** Hosts are counted anew only when one came or left; what they moved changes all the time. */
+  let counted: { changes: number; counts: ReturnType<typeof countHosts> } | undefined;
+  const view = (): FleetView => {
+    const changes = roster.changes();
+    if (counted?.changes !== changes) counted = { changes, counts: countHosts(roster.all(), zoneOf) };
+    return { at: new Date(clock.now()).toISOString(), ...counted.counts, traffic: roster.traffic() };
+  };
   const everything = (): FleetChange => ({ fleet: view(), whole: true, jobs: jobs().list(), log: log.since(0) });
 
   const look = () => {

@@ -1,19 +1,17 @@
-/** The fleet in sums: hosts by zone, version and platform, and what they moved. Pure. */
+/** The fleet in sums: hosts by zone, version and platform. Pure. */
 import type { FleetView, HostGroup } from '../client/fleet-schemas.ts';
 import type { KnownAgent } from '../session/agent-roster.ts';
 import type { ZoneOf } from '../swarms/zones.ts';
 
 const MAX_GROUPS = 100;
 
-export function viewOfFleet(hosts: readonly KnownAgent[], zoneOf: ZoneOf, nowMs: number): FleetView {
+export function countHosts(hosts: readonly KnownAgent[], zoneOf: ZoneOf): Omit<FleetView, 'at' | 'traffic'> {
   const counts = { agent: { known: 0, online: 0 }, seeder: { known: 0, online: 0 } };
-  const traffic = { sentBytes: 0, receivedBytes: 0, originBytes: 0 };
   const [zones, versions, platforms] = [newGroups(), newGroups(), newGroups()];
   for (const host of hosts) {
     const { os, architecture, osVersion } = host.platform;
     counts[host.role].known++;
     if (host.online) counts[host.role].online++;
-    for (const key of ['sentBytes', 'receivedBytes', 'originBytes'] as const) traffic[key] += host.traffic[key];
     count(zones, zoneOf(host) ?? '', host.online);
     count(versions, host.version, host.online);
     count(
@@ -23,7 +21,7 @@ export function viewOfFleet(hosts: readonly KnownAgent[], zoneOf: ZoneOf, nowMs:
     );
   }
   return {
-    ...{ at: new Date(nowMs).toISOString(), agents: counts.agent, seeders: counts.seeder, traffic },
+    ...{ agents: counts.agent, seeders: counts.seeder },
     ...{ zones: largest(zones), versions: largest(versions), platforms: largest(platforms) },
   };
 }

@@ -8,7 +8,7 @@ import { zonesBy } from '../swarms/zones.ts';
 import { reportOf, startTracker, type TestTracker } from '../tracker.testkit.ts';
 import { createEventLog } from './event-log.ts';
 import { createFleetDesk } from './fleet-desk.ts';
-import { viewOfFleet } from './fleet-view.ts';
+import { countHosts } from './fleet-view.ts';
 
 const IMAGE = 'registry.test/team/app:1';
 
@@ -40,15 +40,14 @@ async function streamOf(kit: TestTracker): Promise<() => Promise<FleetChange>> {
 }
 
 describe('the fleet in sums', () => {
-  it('counts hosts by zone, version and platform, and adds up what they moved', () => {
+  it('counts hosts by zone, version and platform', () => {
     const hosts = [
       host('a'),
       host('b', { online: false, labels: {}, version: '2' }),
       host('w', { platform: { os: 'windows', architecture: 'amd64', osVersion: '10.0.20348' } }),
       host('s', { role: 'seeder' }),
     ];
-    expect(viewOfFleet(hosts, zonesBy('zone'), 0)).toEqual({
-      at: '1970-01-01T00:00:00.000Z',
+    expect(countHosts(hosts, zonesBy('zone'))).toEqual({
       agents: { known: 3, online: 2 },
       seeders: { known: 1, online: 1 },
       zones: [
@@ -63,9 +62,25 @@ describe('the fleet in sums', () => {
         { name: 'linux/amd64', online: 2, offline: 1 },
         { name: 'windows/amd64 10.0.20348', online: 1, offline: 0 },
       ],
-      traffic: { sentBytes: 4, receivedBytes: 8, originBytes: 12 },
     });
   });
+});
+
+it('what hosts moved is added up, of those that left as well, and forgotten hosts count no more', async () => {
+  const kit = await startTracker();
+  const [a, b] = [await kit.agent('a'), await kit.agent('b')];
+  for (const agent of [a, b]) {
+    agent.send({ type: 'traffic', sentBytes: 1, receivedBytes: 2, originBytes: 3 });
+    await agent.settled();
+  }
+  await b.close();
+  await kit.logged('agent disconnected');
+  const next = await streamOf(kit);
+  const traffic = { sentBytes: 2, receivedBytes: 4, originBytes: 6 };
+  expect((await next()).fleet).toMatchObject({ agents: { known: 2, online: 1 }, traffic });
+  await kit.client.forgetHost(b.peerId);
+  const half = { sentBytes: 1, receivedBytes: 2, originBytes: 3 };
+  expect((await next()).fleet).toMatchObject({ agents: { known: 1, online: 1 }, traffic: half });
 });
 
 describe('the log of events', () => {
@@ -123,9 +138,11 @@ describe("the fleet's stream", () => {
     const clock = createManualClock();
     let looks = 0;
     const roster = {
-      all: () => {
+      all: () => [host('a')],
+      changes: () => 1,
+      traffic: () => {
         looks++;
-        return [host('a')];
+        return host('a').traffic;
       },
     } as never;
     const jobs = () => ({ list: () => [], summary: () => ({}) as never });
