@@ -38,6 +38,11 @@ export async function call<T>(method: 'GET' | 'POST', path: string, body?: unkno
   return (await (await ask(path, { method, body })).json()) as T;
 }
 
+/** One that is given up when nobody wants it any more: a browser asks six things at a time, the rest wait. */
+export async function look<T>(path: string, signal: AbortSignal): Promise<T> {
+  return (await (await ask(path, { signal })).json()) as T;
+}
+
 /** Where the answer is not wanted: of a job it names every host. Throws ApiError. */
 export async function tell(path: string): Promise<void> {
   const response = await ask(path, { method: 'POST' });

@@ -1,6 +1,6 @@
 /** The chosen host of a job: how far each image is, who feeds it and whom it feeds. Asked again while it is shown. */
 import type { ImageReport, JobHostDetail } from '@shoal/tracker/client';
-import { type ApiError, call } from '../api.ts';
+import { type ApiError, look } from '../api.ts';
 import type { Cell } from '../cells.ts';
 import { fill, h } from '../dom.ts';
 import { bytesText, percentText, shortReference } from '../format.ts';
@@ -8,34 +8,40 @@ import { badge, panel, stateText } from '../parts.ts';
 import { t } from '../text.ts';
 
 const AGAIN_MS = 2000;
+/** Who runs over cells with the arrow keys wants the last one. */
+const SETTLE_MS = 120;
 
 export function hostPart(jobId: string) {
   const body = h('div', {}, h('p', { class: 'empty' }, t('chooseHost')));
   const element = panel(t('chosenHost'), body);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let shown: Cell | undefined;
+  let shown: { cell: Cell; abort: AbortController } | undefined;
 
-  const look = async (cell: Cell): Promise<void> => {
+  const load = async (now: NonNullable<typeof shown>): Promise<void> => {
+    const { cell, abort } = now;
     try {
-      const detail = await call<JobHostDetail>('GET', `v1/jobs/${encodeURIComponent(jobId)}/hosts/${cell.peerId}`);
-      if (shown === cell) fill(body, ...describe(detail));
+      const path = `v1/jobs/${encodeURIComponent(jobId)}/hosts/${cell.peerId}`;
+      const detail = await look<JobHostDetail>(path, abort.signal);
+      if (shown === now) fill(body, ...describe(detail));
     } catch (error) {
-      if (shown === cell) fill(body, h('p', { class: 'bad' }, (error as ApiError).message));
+      if (shown === now) fill(body, h('p', { class: 'bad' }, (error as ApiError).message));
     }
-    if (shown !== cell || cell.state === 'ready') return;
-    timer = setTimeout(() => void look(cell), AGAIN_MS);
+    if (shown === now && cell.state !== 'ready') timer = setTimeout(() => void load(now), AGAIN_MS);
+  };
+  const close = () => {
+    clearTimeout(timer);
+    shown?.abort.abort();
+    shown = undefined;
   };
   return {
     element,
     show(cell: Cell) {
-      clearTimeout(timer);
-      shown = cell;
-      void look(cell);
+      close();
+      const now = { cell, abort: new AbortController() };
+      shown = now;
+      timer = setTimeout(() => void load(now), SETTLE_MS);
     },
-    close() {
-      clearTimeout(timer);
-      shown = undefined;
-    },
+    close,
   };
 }
 
