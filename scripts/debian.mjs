@@ -31,6 +31,7 @@ export const TEST_PROGRAMS = [
   { command: 'ip', package: 'iproute2' },
   { command: 'systemd-analyze', package: 'systemd' },
   { command: 'prometheus', package: 'prometheus' },
+  { command: 'chromium', package: 'chromium' },
 ];
 
 const POLICY_FILE = '/usr/sbin/policy-rc.d';

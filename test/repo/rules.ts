@@ -19,8 +19,16 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   registry: ['@shoal/oci'],
   tracker: [...PURE_CORE, '@shoal/registry'],
   agent: [...PURE_CORE, '@shoal/registry', '@shoal/tracker/client'],
-  dashboard: [],
-  cli: [...PURE_CORE, '@shoal/registry', '@shoal/tracker', '@shoal/tracker/client', '@shoal/agent', '@shoal/simulator'],
+  dashboard: ['@shoal/tracker/client'],
+  cli: [
+    ...PURE_CORE,
+    '@shoal/registry',
+    '@shoal/tracker',
+    '@shoal/tracker/client',
+    '@shoal/agent',
+    '@shoal/dashboard',
+    '@shoal/simulator',
+  ],
 };
 
 const MAX_LINES = 400;

@@ -25,5 +25,6 @@ export { createShareHolder, type ShareHolder } from './share-holder.ts';
 export { createShareTable, type ShareAnswer, type ShareAsk, type ShareOptions, type ShareTable } from './shares.ts';
 export { similarName } from './similar.ts';
 export { createTokenBucket, type TokenBucket, type TokenBucketOptions } from './token-bucket.ts';
+export { type Week, type WeekStretch, weekOf } from './week.ts';
 export type { Window } from './window.ts';
 export { type FileFault, parseYaml, pathText, type YamlPath, type YamlPlaces } from './yaml-places.ts';

@@ -23,7 +23,7 @@ export const ERRORS = {
   UNKNOWN_JOB: { text: 'no job has this id', status: 404, retryable: false },
   UNKNOWN_TOKEN: { text: 'no token has this id', status: 404, retryable: false },
   JOB_ENDED: { text: 'the job has already ended', status: 409, retryable: false },
-  UNKNOWN_HOST: { text: 'no known host has this peer id', status: 404, retryable: false },
+  UNKNOWN_HOST: { text: 'no known host has this peer id or name', status: 404, retryable: false },
   HOST_ONLINE: { text: 'a host that is online is not forgotten: stop its agent first', status: 409, retryable: false },
   NOTHING_FAILED: {
     text: 'no host of this job failed in a way that trying again could mend',

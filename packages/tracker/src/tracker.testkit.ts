@@ -54,6 +54,7 @@ export interface TestTrackerOptions {
   /** Default: `source`, whoever asks. */
   openSource?: OpenSource;
   marathon?: readonly MarathonSite[];
+  dashboard?: readonly URL[];
 }
 
 export function temporaryFolder(): string {
@@ -125,6 +126,7 @@ export interface TestAgentOptions {
   ca?: string;
   platform?: Platform;
   peerHost?: string;
+  version?: string;
   /** Default: zone a. */
   labels?: Record<string, string>;
   privateKey?: ReturnType<typeof newKey>;
@@ -167,6 +169,7 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
     platform = { os: 'linux', architecture: 'amd64' },
     peerHost,
     labels = { zone: 'a' },
+    version = '1.2.3',
   } = options;
   const privateKey = options.privateKey ?? newKey();
   const wakeups = new Set<() => void>();
@@ -181,7 +184,7 @@ async function startAgent(tracker: Tracker, name: string, options: TestAgentOpti
       ca: options.ca,
       privateKey,
       hello: () => ({
-        version: '1.2.3',
+        version,
         name,
         peerHost,
         peerPort: 7610,

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { StatusView, TokenRole } from './client/api-schemas.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { sessionError, TrackerError } from './errors.ts';
+import { createFleetDesk, type FleetDesk } from './fleet/fleet-desk.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
 import { createHarbor, type Harbor } from './harbor/harbor.ts';
 import type { HarborOptions } from './harbor/options.ts';
@@ -62,6 +63,8 @@ export interface TrackerOptions {
   zoneLabel?: string;
   /** Deployments of these are pre-warmed. */
   marathon?: readonly MarathonSite[];
+  /** Folders of the page that is served at `/`, see `@shoal/dashboard`. Default: none. */
+  dashboard?: readonly URL[];
   logger: Logger;
   version: string;
   clock?: Clock;
@@ -112,33 +115,24 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const sources = createSourcePool(options.openSource);
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
-  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor } = core;
+  const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor, fleet } = core;
   const handler = createSessionHandler({ ...core, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const metricFigures = () => metricsOf(core);
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
-  const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon };
+  const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon, fleet };
   const { hooks, pushes, preheat } = harbor;
   const deps = {
-    handler,
-    tokens,
-    ...parts,
-    hooks,
-    pushes,
-    preheat,
-    publicUrl,
-    clock,
-    log,
-    version,
-    status,
-    figures: metricFigures,
+    ...{ handler, tokens, ...parts, hooks, pushes, preheat, publicUrl },
+    ...{ clock, log, version, status, figures: metricFigures },
   };
   const app = await createApp(deps, options);
 
   const stop = async () => {
     swarms.stop(); // first: seeders must not be named in place of those whose sessions end now
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
+    fleet.stop();
     await app.close();
     harbor.stop();
     await marathon.stop();
@@ -178,6 +172,7 @@ interface Core {
   moved: MovedBytes;
   harbor: Harbor;
   marathon: MarathonPrewarming;
+  fleet: FleetDesk;
 }
 
 function createCore(
@@ -195,8 +190,9 @@ function createCore(
   const warningOf = (digest: string) => swarms?.warningOf(digest);
   const hostImages = createHostImageStore(db);
   const deadlines = { presence, hostImages, document: store.document, zoneOf: zonesBy(zoneLabel) };
-  const jobs = createJobs({
-    ...{ store, hostImages, presence, roster, openSource, clock, log, warningOf },
+  const fleet = createFleetDesk({ roster, jobs: () => jobs, zoneOf: zonesBy(zoneLabel), clock });
+  const jobs: Jobs = createJobs({
+    ...{ store, hostImages, presence, roster, openSource, clock, log, warningOf, jobMoved: fleet.jobMoved },
     forecastOf: (job, hosts) => deadlineWarning({ ...deadlines, policy: () => policies.inForce }, job, hosts),
   });
   const blobs = createBlobStore(db);
@@ -231,18 +227,8 @@ function createCore(
     sources: { openSource, knownDocument: store.document },
   });
   return {
-    secrets,
-    presence,
-    roster,
-    swarms,
-    jobs,
-    coverage,
-    foreign,
-    policies,
-    shares,
-    marathon,
-    harbor,
-    moved: createMovedBytes(),
+    ...{ secrets, presence, roster, swarms, jobs, coverage, foreign, policies, shares },
+    ...{ marathon, harbor, fleet, moved: createMovedBytes() },
   };
 }
 

@@ -1,5 +1,6 @@
 /** Runs a tracker, with its embedded seeder if it is to have one, until it is asked to stop. */
 import type { Agent } from '@shoal/agent';
+import { dashboardFolders } from '@shoal/dashboard';
 import { createTracker, type Tracker } from '@shoal/tracker';
 import type { Logger } from 'pino';
 import { harborOptions } from '../config/harbor-keys.ts';
@@ -59,6 +60,7 @@ async function openTracker({ config, logger, openSource, tls }: Parts): Promise<
       ...{ foreignPeers, publicUrl, zoneLabel, openUpstream: createOpenUpstream(config.registries), harbor },
       marathon: marathonSites(config.marathon),
       tls: tls && { cert: tls.cert, key: tls.key },
+      dashboard: dashboardFolders,
       version: shoalVersion(),
     });
   } catch (error) {

@@ -2,9 +2,17 @@
  * A week of a host's limits as an SVG file that needs nothing else: a row a day, in it a strip a class, darker where
  * more is allowed; the rates and the rules that set them stand in each strip's title. Pure.
  */
-import { CLASSES, formatWallTime, momentOf, type TrafficClass, wallTimeAt } from '@shoal/policy';
+import {
+  CLASSES,
+  formatWallTime,
+  momentOf,
+  type TrafficClass,
+  type Week,
+  type WeekStretch,
+  wallTimeAt,
+} from '@shoal/policy';
 import { rateText } from './describe-limits.ts';
-import { dayNameOf, type Week, type WeekStretch } from './week.ts';
+import { dayNameOf } from './week.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

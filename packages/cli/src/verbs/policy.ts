@@ -10,6 +10,7 @@ import {
   parseRange,
   parseWallTime,
   policyJsonSchema,
+  weekOf,
 } from '@shoal/policy';
 import { Command, InvalidArgumentError } from 'commander';
 import { CliError, EXIT } from '../errors.ts';
@@ -19,7 +20,7 @@ import { describeLimits, type Explanation } from '../policy/describe-limits.ts';
 import { applyCommand, historyCommand, rollbackCommand, showCommand } from '../policy/policy-verbs.ts';
 import { readPolicy, readPolicyFile } from '../policy/read-policy.ts';
 import { svgWeek } from '../policy/svg-week.ts';
-import { describeWeek, weekOf } from '../policy/week.ts';
+import { describeWeek } from '../policy/week.ts';
 import { parseSomeRate } from '../simulate/fleet-values.ts';
 
 interface ExplainFlags {

@@ -112,5 +112,27 @@ export type PolicyVersion = z.infer<typeof policyVersionSchema>;
 export const policyViewSchema = policyVersionSchema.extend({ text: z.string() });
 export type PolicyView = z.infer<typeof policyViewSchema>;
 
+export const weekRequestSchema = z.strictObject({
+  host: nameSchema.optional().describe('a known host; default: one that only rules for all hosts are about'),
+});
+export type WeekRequest = z.infer<typeof weekRequestSchema>;
+
+const setRateSchema = z.object({ bytesPerSecond: z.number().nonnegative(), rule: z.string() }).optional();
+const ratesSchema = z.object({ download: setRateSchema, upload: setRateSchema });
+
+export const policyWeekSchema = z.object({
+  host: z.string(),
+  timezone: z.string(),
+  nowHour: z.number().describe("hours since Monday 00:00 on the policy's clock"),
+  stretches: z.array(
+    z.object({
+      fromHour: z.number(),
+      toHour: z.number(),
+      limits: z.object({ pull: ratesSchema, prewarm: ratesSchema, seed: ratesSchema }),
+    }),
+  ),
+});
+export type PolicyWeek = z.infer<typeof policyWeekSchema>;
+
 export const errorBodySchema = z.object({ error: sessionErrorSchema });
 export type ErrorBody = z.infer<typeof errorBodySchema>;

@@ -12,6 +12,7 @@ import type {
   PasskeyView,
   PolicyVersion,
   PolicyView,
+  PolicyWeek,
   StatusView,
   TokenRequest,
   TokenView,
@@ -61,6 +62,8 @@ export interface TrackerClient {
   /** The bandwidth policy in force. Rejects with NO_POLICY. */
   policy(version?: number): Promise<PolicyView>;
   policyVersions(): Promise<PolicyVersion[]>;
+  /** What it allows a host through the week. Rejects with NO_POLICY, UNKNOWN_HOST. */
+  policyWeek(host?: string): Promise<PolicyWeek>;
   /** Rejects with INVALID_POLICY and every fault. */
   applyPolicy(text: string): Promise<PolicyView>;
   rollbackPolicy(version: number): Promise<PolicyView>;
@@ -137,6 +140,7 @@ function callsOf(call: Call): Omit<TrackerClient, 'watchJob' | 'createTorrent' |
     revokeToken: (id) => call('DELETE', `/v1/tokens/${encodeURIComponent(id)}`),
     policy: (version) => call('GET', version === undefined ? '/v1/policy' : `/v1/policy/versions/${version}`),
     policyVersions: () => call('GET', '/v1/policy/versions'),
+    policyWeek: (host) => call('POST', '/v1/policy/week', { host }),
     applyPolicy: (text) => call('POST', '/v1/policy', { text }),
     rollbackPolicy: (version) => call('POST', '/v1/policy/rollback', { version }),
     passkeys: () => call('GET', '/v1/passkeys'),

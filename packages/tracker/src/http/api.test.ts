@@ -17,6 +17,11 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['GET', '/v1/jobs/none', 'admin reader'],
   ['GET', '/v1/jobs/none/events', 'admin reader'],
   ['GET', '/v1/jobs/none/log', 'admin reader'],
+  ['GET', '/v1/jobs/none/cells', 'admin reader'],
+  ['GET', '/v1/jobs/none/hosts/none', 'admin reader'],
+  ['GET', '/v1/token', 'admin reader'],
+  ['GET', '/v1/fleet', 'admin reader'],
+  ['GET', '/v1/events', 'admin reader'],
   ['GET', '/v1/hosts', 'admin reader'],
   ['DELETE', '/v1/hosts/none', 'admin'],
   ['GET', '/v1/status', 'admin reader'],
@@ -41,6 +46,7 @@ const ROUTES: [method: string, path: string, roles: string][] = [
   ['GET', '/v1/policy/versions', 'admin reader'],
   ['GET', '/v1/policy/versions/none', 'admin reader'],
   ['POST', '/v1/policy/rollback', 'admin'],
+  ['POST', '/v1/policy/week', 'admin reader'],
 ];
 
 describe('the doors', () => {
@@ -64,7 +70,7 @@ describe('the doors', () => {
     const api = (await (await fetch(`${tracker.url}/v1/openapi.json`)).json()) as { openapi: string; paths: object };
     expect(api.openapi).toBe('3.1.0');
     const described = Object.entries(api.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{\w+\}/, 'none')}`),
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, 'none')}`),
     );
     expect(described.sort()).toEqual([...ROUTES.map(([method, path]) => `${method} ${path}`), 'GET /healthz'].sort());
   });

@@ -18,6 +18,7 @@ import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
 import { addCoverageRoutes, type CoverageRouteDeps } from './coverage-routes.ts';
+import { addDashboard } from './dashboard-files.ts';
 import { installErrorAnswers } from './error-answer.ts';
 import { addFleetRoutes, type FleetRouteDeps } from './fleet-routes.ts';
 import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
@@ -25,6 +26,7 @@ import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
 import { addMarathonRoutes, type MarathonRouteDeps } from './marathon-routes.ts';
 import { addMetricsRoute, type MetricsRouteDeps } from './metrics-route.ts';
 import { addPolicyRoutes, type PolicyRouteDeps } from './policy-routes.ts';
+import { addWatchRoutes, type WatchRouteDeps } from './watch-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
 export interface Guards {
@@ -42,7 +44,8 @@ export interface AppDeps
         PolicyRouteDeps &
         MarathonRouteDeps &
         HookRouteDeps &
-        PreheatRouteDeps,
+        PreheatRouteDeps &
+        WatchRouteDeps,
       'guards'
     >,
     AcceptDeps {
@@ -51,12 +54,14 @@ export interface AppDeps
 }
 
 export interface AppOptions {
+  /** Folders of the page at `/`. */
+  dashboard?: readonly URL[];
   tls?: { cert: string; key: string };
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
-export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<FastifyInstance> {
+export async function createApp(deps: AppDeps, { tls, dashboard }: AppOptions): Promise<FastifyInstance> {
   const app = newFastify(deps.log, tls);
   // Tokens and passkeys stand in what could not be parsed, and fastify would log it.
   app.server.prependListener('clientError', (error) => Reflect.deleteProperty(error, 'rawPacket'));
@@ -84,6 +89,8 @@ export async function createApp(deps: AppDeps, { tls }: AppOptions): Promise<Fas
   addMarathonRoutes(app, { ...deps, guards });
   await addPreheatRoutes(app, deps);
   await addHookRoutes(app, { ...deps, guards });
+  addWatchRoutes(app, { ...deps, guards });
+  if (dashboard) addDashboard(app, dashboard);
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

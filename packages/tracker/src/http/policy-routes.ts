@@ -8,20 +8,30 @@ import {
   policyRequestSchema,
   policyVersionSchema,
   policyViewSchema,
+  policyWeekSchema,
   type RollbackRequest,
   rollbackRequestSchema,
+  type WeekRequest,
+  weekRequestSchema,
 } from '../client/api-schemas.ts';
+import type { Clock } from '../clock.ts';
+import { TrackerError } from '../errors.ts';
 import type { Policies } from '../policy/policies.ts';
+import { policyWeek } from '../policy/policy-week.ts';
+import type { AgentRoster } from '../session/agent-roster.ts';
 import type { PolicyRecord } from '../store/policy-store.ts';
 import type { Guards } from './app.ts';
 import { routeSchema } from './json-schema.ts';
 
 export interface PolicyRouteDeps {
   policies: Policies;
+  roster: AgentRoster;
   guards: Guards;
+  clock: Clock;
 }
 
-export function addPolicyRoutes(app: FastifyInstance, { policies, guards }: PolicyRouteDeps): void {
+export function addPolicyRoutes(app: FastifyInstance, deps: PolicyRouteDeps): void {
+  const { policies, guards } = deps;
   app.get(
     '/v1/policy',
     {
@@ -73,6 +83,30 @@ export function addPolicyRoutes(app: FastifyInstance, { policies, guards }: Poli
       }),
     },
     async (request) => viewOf(policies.rollback(request.body.version, nameOf(request))),
+  );
+  addWeekRoute(app, deps);
+}
+
+/** POST as the questions about images are: nothing is changed. */
+function addWeekRoute(app: FastifyInstance, { policies, roster, guards, clock }: PolicyRouteDeps): void {
+  app.post<{ Body: WeekRequest }>(
+    '/v1/policy/week',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({
+        summary: 'What the policy in force allows a host, from Monday to Monday',
+        body: weekRequestSchema,
+        answers: { 200: policyWeekSchema },
+      }),
+    },
+    async ({ body: { host: name } }) => {
+      policies.current(); // none in force is a plain 404
+      const { inForce } = policies;
+      if (inForce === undefined) throw new TrackerError('NO_POLICY');
+      const known = name === undefined ? { name: '' } : roster.all().find((host) => host.name === name);
+      if (known === undefined) throw new TrackerError('UNKNOWN_HOST', name);
+      return policyWeek(inForce, known, clock.now());
+    },
   );
 }
 

@@ -87,6 +87,12 @@ export function jobMessage(job: Job, host: JobHost): TrackerMessageOf<'job'> {
   };
 }
 
+type Closed = TrackerMessageOf<'jobClosed'>;
+
+export function closedMessage({ id }: Job, reason: Closed['reason']): Closed {
+  return { type: 'jobClosed', jobId: id, reason };
+}
+
 function blobWarning(job: Job, facts: ViewFacts): string | undefined {
   for (const { layers } of job.images.flatMap(({ variants }) => variants)) {
     for (const { digest } of layers) {

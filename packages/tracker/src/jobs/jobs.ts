@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { JobLog, JobRequest, JobSummary, JobView } from '../client/job-schemas.ts';
-import type { AgentMessageOf, TrackerMessageOf } from '../client/session-messages.ts';
+import type { AgentMessageOf } from '../client/session-messages.ts';
 import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
 import { choosePlatforms, type OpenSource, parseReferences, resolveImage } from '../resolve/resolve-images.ts';
@@ -22,7 +22,7 @@ import { figuresOf, type JobFigures } from './job-figures.ts';
 import { createJobLogs, type JobLogs } from './job-log.ts';
 import { createJobsForSwarms } from './job-rights.ts';
 import { createJobSaver, type JobSaver } from './job-saver.ts';
-import { summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
+import { closedMessage, summaryOfJob, type ViewFacts, viewOfHost } from './job-view.ts';
 import { hostOf, newJob } from './new-job.ts';
 import {
   brings,
@@ -46,6 +46,8 @@ export interface JobsDeps {
   clock: Clock;
   log: Logger;
   warningOf(digest: string): string | undefined;
+  /** It was made, something of it changed, or it ended; a job with many hosts is told once a second. */
+  jobMoved?(job: Job): void;
   /** Why a new job will hardly be ready by its deadline. */
   forecastOf?(job: Job, hosts: readonly KnownAgent[]): string | undefined;
 }
@@ -60,6 +62,8 @@ export interface Jobs extends JobsForSwarms {
   view(id: string): JobView;
   /** What its hosts and the tracker did, the last of it. Throws TrackerError UNKNOWN_JOB. */
   logOf(id: string): JobLog;
+  /** The same without its hosts. */
+  summary(id: string): JobSummary;
   /** The latest, newest first. */
   list(): JobSummary[];
   /** Hosts keep what they have. Throws TrackerError UNKNOWN_JOB, JOB_ENDED. */
@@ -117,6 +121,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     create: (request, openSource) => create(desk, request, openSource ?? deps.openSource),
     view: (id) => viewOf(desk, find(desk, id)),
     logOf: (id) => desk.logs.of(find(desk, id).id),
+    summary: (id) => briefOf(desk, find(desk, id)),
     list: () => deps.store.latest(MAX_LISTED).map(({ id, summary }) => summary ?? briefOf(desk, find(desk, id))),
     cancel: (id) => cancel(desk, id),
     pause: (id) => pause(desk, id),
@@ -176,6 +181,7 @@ function addOpen(desk: Desk, job: Job): OpenJob {
     if (step === 'stop') tellHosts(desk, job, 'paused');
     desk.saver.state(job);
     notify(open, factsOf(desk));
+    desk.deps.jobMoved?.(job);
   });
   desk.open.set(job.id, open);
   return open;
@@ -338,15 +344,10 @@ function end(desk: Desk, open: OpenJob, ended: NonNullable<Job['ended']>): void 
   desk.saver.summary(job, briefOf(desk, job));
   tellHosts(desk, job, ended === 'cancelled' ? 'cancelled' : 'done');
   notify(open, factsOf(desk));
+  desk.deps.jobMoved?.(job);
 }
 
-type Closed = TrackerMessageOf<'jobClosed'>;
-
-function closedMessage({ id }: Job, reason: Closed['reason']): Closed {
-  return { type: 'jobClosed', jobId: id, reason };
-}
-
-function tellHosts({ deps }: Desk, job: Job, reason: Closed['reason']): void {
+function tellHosts({ deps }: Desk, job: Job, reason: 'done' | 'cancelled' | 'paused'): void {
   const message = Buffer.from(JSON.stringify(closedMessage(job, reason)));
   for (const peerId of job.hosts.keys()) deps.presence.get(peerId)?.sendText(message);
 }

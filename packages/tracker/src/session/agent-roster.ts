@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { HostView } from '../client/api-schemas.ts';
+import type { Traffic } from '../client/shapes.ts';
 import type { Clock } from '../clock.ts';
 import type { AgentRecord, AgentStore } from '../store/agent-store.ts';
 import type { AgentSession } from './agent-session.ts';
@@ -17,6 +18,10 @@ export interface AgentRoster {
   arrived(session: AgentSession): void;
   left(session: AgentSession): void;
   all(): KnownAgent[];
+  /** Another number whenever an agent came, left or was forgotten. */
+  changes(): number;
+  /** Of all known agents together, since each of them started. Cheap: makes nothing for each. */
+  traffic(): Traffic;
   /** False when it is not known. Only for an agent that is not here. */
   forget(peerId: string): boolean;
 }
@@ -30,7 +35,9 @@ export interface AgentRosterDeps {
 
 export function createAgentRoster({ store, presence, clock, log }: AgentRosterDeps): AgentRoster {
   const records = new Map(store.list().map((record) => [record.peerId, record]));
+  let changes = 0;
   const keep = (session: AgentSession) => {
+    changes++;
     const record = recordOf(session, clock.now());
     records.set(record.peerId, record);
     try {
@@ -46,7 +53,19 @@ export function createAgentRoster({ store, presence, clock, log }: AgentRosterDe
     forget(peerId) {
       if (!records.has(peerId)) return false;
       store.remove(peerId);
+      changes++;
       return records.delete(peerId);
+    },
+    changes: () => changes,
+    traffic() {
+      const sum = { sentBytes: 0, receivedBytes: 0, originBytes: 0 };
+      for (const record of records.values()) {
+        const { traffic } = presence.get(record.peerId) ?? record;
+        sum.sentBytes += traffic.sentBytes;
+        sum.receivedBytes += traffic.receivedBytes;
+        sum.originBytes += traffic.originBytes;
+      }
+      return sum;
     },
     all: () =>
       [...records.values()].map((record) => {

@@ -5,6 +5,7 @@
 import { exportRawPublicKey } from '@shoal/wire';
 import type { Logger } from 'pino';
 import { sessionError } from '../errors.ts';
+import type { FleetDesk } from '../fleet/fleet-desk.ts';
 import type { ForeignPeers } from '../foreign/foreign-peers.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -23,6 +24,7 @@ export interface SessionHandlerDeps {
   jobs: Jobs;
   policies: Policies;
   shares: ShareDesk;
+  fleet: FleetDesk;
   /** Undefined: foreign peers are off. */
   foreign: ForeignPeers | undefined;
   moved: MovedBytes;
@@ -32,7 +34,7 @@ export interface SessionHandlerDeps {
 }
 
 export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
-  const { presence, roster, swarms, jobs, policies, log } = deps;
+  const { presence, roster, swarms, jobs, policies, fleet, log } = deps;
   const trackerKey = exportRawPublicKey(deps.secrets.publicKey).toString('base64url');
   return {
     opened(session) {
@@ -40,6 +42,7 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
       presence.get(peerId)?.refuse(sessionError('SESSION_REPLACED'));
       presence.add(session);
       roster.arrived(session);
+      fleet.opened(session);
       log.info({ peerId, role, foreign: name }, 'agent connected');
       session.send({ type: 'welcome', peerId, host: session.host, trackerKey, role, trackerVersion: deps.version });
       policies.opened(session); // before any byte is asked for
@@ -79,7 +82,7 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
     },
     closed(session) {
       if (!presence.remove(session)) return;
-      for (const part of [roster.left, swarms.closed, jobs.closed]) {
+      for (const part of [roster.left, fleet.closed, swarms.closed, jobs.closed]) {
         try {
           part(session);
         } catch (error) {

@@ -227,13 +227,14 @@ describe('a session', () => {
     const handler = createSessionHandler({
       presence: { remove: () => true },
       roster: { left: failing('roster') },
+      fleet: { closed: failing('fleet') },
       swarms: { closed: failing('swarms') },
       jobs: { closed: failing('jobs') },
       secrets: { publicKey: createPublicKey(newKey()) },
       log: pino({ level: 'silent' }),
     } as unknown as SessionHandlerDeps);
     handler.closed({ peerId: '', name: '' } as AgentSession);
-    expect(left).toEqual(['roster', 'swarms', 'jobs']);
+    expect(left).toEqual(['roster', 'fleet', 'swarms', 'jobs']);
   });
 
   it('never writes a token into the log', async () => {

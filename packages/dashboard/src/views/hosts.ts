@@ -1,0 +1,126 @@
+/** The fleet: hosts by zone, version and platform, and a table of all of them with a search. */
+import type { HostGroup, HostView } from '@shoal/tracker/client';
+import { type ApiError, call } from '../api.ts';
+import { fill, h, setText } from '../dom.ts';
+import { bytesText } from '../format.ts';
+import { badge, panel } from '../parts.ts';
+import { numberText, t, timeText } from '../text.ts';
+import type { View, ViewContext } from '../view.ts';
+import { virtualTable } from '../virtual-table.ts';
+
+const SHOWN_GROUPS = 8;
+/** The list of all hosts is megabytes: it is asked again when somebody came or left, at most so often. */
+const AGAIN_MS = 15_000;
+
+interface Line {
+  host: HostView;
+  /** In small letters, all that is searched. */
+  text: string;
+}
+
+export function hostsView({ live, announce }: ViewContext): View {
+  const groups = h('div', { class: 'groups' });
+  const search = h('input', { type: 'search', placeholder: t('search'), 'aria-label': t('search'), class: 'find' });
+  const shown = h('span', { class: 'sub', 'aria-live': 'polite' });
+  const table = virtualTable<Line>(t('hosts'), columns());
+  let lines: Line[] = [];
+  let said = '';
+  let loadedAt = Number.NEGATIVE_INFINITY;
+
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = words.length === 0 ? lines : lines.filter(({ text }) => words.every((word) => text.includes(word)));
+    table.set(found);
+    setText(shown, t('shown', { n: numberText(found.length), all: numberText(lines.length) }));
+  };
+  const load = async () => {
+    loadedAt = performance.now();
+    try {
+      const hosts = await call<HostView[]>('GET', 'v1/hosts');
+      const order = new Intl.Collator('en', { numeric: true });
+      lines = hosts.sort((a, b) => order.compare(a.name, b.name)).map((host) => ({ host, text: searchable(host) }));
+      filter();
+    } catch (error) {
+      announce((error as ApiError).message, 'error');
+    }
+  };
+  search.addEventListener('input', filter);
+  const unsubscribe = live.subscribe(() => {
+    const { fleet } = live;
+    if (!fleet) return;
+    const now = JSON.stringify([fleet.zones, fleet.versions, fleet.platforms]);
+    if (now === said || performance.now() - loadedAt < AGAIN_MS) return;
+    said = now;
+    fill(
+      groups,
+      groupPart(t('byZone'), fleet.zones),
+      groupPart(t('byVersion'), fleet.versions),
+      groupPart(t('byPlatform'), fleet.platforms),
+    );
+    void load();
+  });
+  const element = h(
+    'div',
+    { class: 'hosts' },
+    h('h1', { class: 'sr' }, t('hosts')),
+    groups,
+    panel(t('hosts'), h('div', { class: 'above' }, search, shown), table.element),
+  );
+  return { element, close: unsubscribe };
+}
+
+function searchable({ name, labels, version, platform, role, online }: HostView): string {
+  const words = [name, labelsText(labels), version, platform.os, platform.architecture, platform.osVersion ?? '', role];
+  return [...words, online ? t('online') : t('offline')].join(' ').toLowerCase();
+}
+
+function labelsText(labels: Record<string, string>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+}
+
+function columns() {
+  const of = (title: string, width: string, cell: (host: HostView) => string | HTMLElement) => ({
+    ...{ title, width },
+    cell: ({ host }: Line) => cell(host),
+  });
+  return [
+    of(t('name'), '2fr', ({ name }) => name),
+    of(t('state'), '6rem', ({ online }) => badge(online ? 'online' : 'offline', online ? t('online') : t('offline'))),
+    of(t('labels'), '3fr', ({ labels }) => labelsText(labels)),
+    of(t('platform'), '2fr', ({ platform }) =>
+      [platform.os, platform.architecture, platform.osVersion].filter(Boolean).join(' '),
+    ),
+    of(t('version'), '1fr', ({ version }) => version),
+    of(t('engine'), '1fr', ({ engine }) => (engine ? engine.version : '–')),
+    of(t('received'), '6.5rem', ({ traffic }) => bytesText(traffic.receivedBytes)),
+    of(t('lastSeen'), '2fr', ({ online, lastSeenAt }) => (online ? '' : timeText(lastSeenAt))),
+  ];
+}
+
+function groupPart(title: string, groups: readonly HostGroup[]): HTMLElement {
+  const most = Math.max(1, ...groups.map(({ online, offline }) => online + offline));
+  const rows = groups.slice(0, SHOWN_GROUPS).map(({ name, online, offline }) => {
+    const [here, away] = [
+      h('span', { class: 'part', 'data-state': 'ready' }),
+      h('span', { class: 'part', 'data-state': 'offline' }),
+    ];
+    here.style.width = `${(online * 100) / most}%`;
+    away.style.width = `${(offline * 100) / most}%`;
+    const count = offline > 0 ? `${numberText(online)} + ${numberText(offline)} ${t('offline')}` : numberText(online);
+    return h(
+      'li',
+      {},
+      h('span', { class: 'who' }, name || t('none')),
+      h('span', { class: 'bar' }, here, away),
+      h('span', { class: 'amount' }, count),
+    );
+  });
+  const rest = groups.length - rows.length;
+  return panel(
+    title,
+    h('ul', { class: 'group' }, ...rows),
+    rest > 0 ? h('p', { class: 'sub' }, t('more', { n: rest })) : undefined,
+  );
+}

@@ -1,0 +1,117 @@
+/**
+ * The HTTP face of what a page shows: the fleet in sums and its stream, a job as cells and its stream, one host of a job.
+ */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { fleetViewSchema, jobHostDetailSchema, ownTokenSchema } from '../client/fleet-schemas.ts';
+import { isOpen } from '../client/job-schemas.ts';
+import type { Clock } from '../clock.ts';
+import { TrackerError } from '../errors.ts';
+import type { FleetDesk } from '../fleet/fleet-desk.ts';
+import { createCells, fedBy } from '../jobs/job-cells.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Guards } from './app.ts';
+import { routeSchema } from './json-schema.ts';
+import { type EventStream, openEventStream } from './sse.ts';
+
+export interface WatchRouteDeps {
+  fleet: FleetDesk;
+  jobs: Jobs;
+  guards: Guards;
+  clock: Clock;
+}
+
+export function addWatchRoutes(app: FastifyInstance, deps: WatchRouteDeps): void {
+  const { fleet, guards } = deps;
+  app.get(
+    '/v1/token',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({ summary: 'What the token that asks is for', answers: { 200: ownTokenSchema } }),
+    },
+    async ({ token }) => ({ role: token?.role, name: token?.name }),
+  );
+  app.get(
+    '/v1/fleet',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({ summary: 'The hosts in sums', answers: { 200: fleetViewSchema } }),
+    },
+    async () => fleet.view(),
+  );
+  addStreams(app, deps);
+  addHostRoute(app, deps);
+}
+
+function addStreams(app: FastifyInstance, { fleet, jobs, guards, clock }: WatchRouteDeps): void {
+  const streams = new Set<EventStream>();
+  app.addHook('preClose', async () => {
+    for (const stream of streams) stream.end();
+  });
+  /** Tells what `watch` tells until the reader goes. */
+  const open = (reply: FastifyReply, watch: (stream: EventStream) => () => void) => {
+    reply.hijack();
+    let unwatch = () => {};
+    const stream = openEventStream(reply.raw, clock, () => {
+      streams.delete(stream);
+      unwatch();
+    });
+    streams.add(stream);
+    unwatch = watch(stream);
+  };
+  app.get(
+    '/v1/events',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({
+        summary: 'Server-sent events: `fleet`, at most once a second: sums, jobs that changed, who came and left',
+        answers: {},
+      }),
+    },
+    async (_request, reply) =>
+      open(reply, ({ isBehind, send }) => fleet.watch({ isBehind, changed: (change) => send('fleet', change) })),
+  );
+  app.get<{ Params: { id: string } }>(
+    '/v1/jobs/:id/cells',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({
+        summary: 'Server-sent events: `cells` of a job, all its hosts in few bytes each, then what changed',
+        params: ['id'],
+        answers: {},
+      }),
+    },
+    async ({ params: { id } }, reply) => {
+      jobs.view(id); // an unknown job is a plain 404
+      open(reply, (stream) => {
+        const cellsOf = createCells();
+        return jobs.watch(id, {
+          isBehind: stream.isBehind,
+          changed(change) {
+            stream.send('cells', cellsOf(change));
+            if (!isOpen(change.state)) stream.end();
+          },
+        });
+      });
+    },
+  );
+}
+
+function addHostRoute(app: FastifyInstance, { jobs, guards }: WatchRouteDeps): void {
+  app.get<{ Params: { id: string; peerId: string } }>(
+    '/v1/jobs/:id/hosts/:peerId',
+    {
+      onRequest: guards.reader,
+      schema: routeSchema({
+        summary: 'One host of a job: its images, who feeds it and whom it feeds',
+        params: ['id', 'peerId'],
+        answers: { 200: jobHostDetailSchema },
+      }),
+    },
+    async ({ params: { id, peerId } }) => {
+      const { hosts } = jobs.view(id);
+      const host = hosts.find((one) => one.peerId === peerId);
+      if (host === undefined) throw new TrackerError('UNKNOWN_HOST', `${peerId}, in job ${id}`);
+      return { host, feeds: fedBy(host.name, hosts) };
+    },
+  );
+}
