@@ -68,8 +68,16 @@ export async function runBench({ hosts = SESSIONS, dir, say }) {
   const job = await client.createJob({ images: ['bench.test/generated:1'], waves: undefined });
   const orderedMs = performance.now() - ordering;
   say(`ordered for ${job.counts.hosts} hosts in ${orderedMs.toFixed(0)} ms`);
+  const progress = setInterval(() => {
+    load.say({ do: 'tally' });
+    void load.next('tally').then(
+      (tally) => say(JSON.stringify({ ...tally, cpu: busy().percent.toFixed(0) })),
+      () => {},
+    );
+  }, 10_000);
   const watching = watch(client, job.id, gaps);
   const [last] = await Promise.all([watching, load.next('allReady', TIMEOUT_MS)]);
+  clearInterval(progress);
   const work = busy();
   load.say({ do: 'tally' });
   const tally = await load.next('tally');
