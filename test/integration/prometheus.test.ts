@@ -61,11 +61,10 @@ requireTools(['prometheus', 'promtool'])('Prometheus', () => {
     ]);
     const ask = async (query: string): Promise<string | undefined> => {
       const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`;
-      const answer = await fetch(url).then(
-        (response) => response.json() as Promise<Answer>,
-        () => undefined,
-      );
-      return answer?.data.result[0]?.value[1];
+      const response = await fetch(url).catch(() => undefined);
+      if (!response?.ok) return undefined; // it is still starting
+      const answer = (await response.json()) as Answer;
+      return answer.data.result[0]?.value[1];
     };
     await waitFor('the first scrape', async () => (await ask('up')) === '1', 60_000);
     expect(await ask('shoal_tracker_agents{role="seeder",state="online"}')).toBe('1');
