@@ -128,7 +128,7 @@ requireTools(['chromium'])('the dashboard over a fleet', () => {
     await page.fill('.find', 'rack-7 0.0.9');
     const found = agents.filter((_, index) => index % RACKS === 6 && index % 9 === 0).length;
     await expect.poll(() => page.locator('.above').innerText()).toMatch(/\d+ of 481/);
-    expect(await page.locator('.vbody .vrow').count()).toBeGreaterThanOrEqual(found);
+    await expect.poll(() => page.locator('.vbody .vrow').count()).toBeGreaterThanOrEqual(found);
 
     await page.click('nav >> text=Order');
     await page.fill('#field-images', IMAGE);
@@ -141,7 +141,7 @@ requireTools(['chromium'])('the dashboard over a fleet', () => {
     await page.locator('.bar.tall').waitFor();
     await page.click('nav >> text=Policy');
     await page.locator('svg.week .now').waitFor({ state: 'attached' });
-    expect(await page.locator('main').innerText()).toContain('always');
+    await expect.poll(() => page.locator('main').innerText()).toContain('always');
     await picture(page, 'policy');
     await page.click('nav >> text=Events');
     await page.locator('.log li').first().waitFor();

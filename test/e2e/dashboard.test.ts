@@ -29,14 +29,14 @@ requireTools(['chromium'])('the dashboard', () => {
 
     const { matches, id } = await order('web-*');
     expect(matches).toContain('2 hosts match, 0 have it, 0 cannot run it');
-    expect(await figure('Hosts')).toBe('0 of 2 ready');
+    await expect.poll(() => figure('Hosts')).toBe('0 of 2 ready');
     kit.say(web1!, id, { part: 0.5, feeders: [{ name: 'web-2', bytes: 700_000_000 }] });
     kit.say(web2!, id, { state: 'ready' });
     await waitFor('one to be ready', async () => (await figure('Hosts')) === '1 of 2 ready');
     await page.fill('.find', 'web-1');
     await page.keyboard.press('Enter');
     await page.locator('.shares >> text=web-2').waitFor();
-    expect(await page.locator('.image').innerText()).toContain('1.0 GB of 2.0 GB · 50 %');
+    await expect.poll(() => page.locator('.image').innerText()).toContain('1.0 GB of 2.0 GB · 50 %');
     kit.say(web1!, id, { state: 'ready' });
     await page.locator('.headline .badge', { hasText: 'done' }).waitFor();
     expect(await kit.client.job(id)).toMatchObject({ state: 'done', counts: { ready: 2 } });
@@ -137,7 +137,7 @@ requireTools(['chromium'])('the dashboard', () => {
     };
     await tabTo('Skip to content');
     await page.keyboard.press('Enter');
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('main');
     await tabTo('Order');
     await page.keyboard.press('Enter');
     await tabTo('field-images');
@@ -184,13 +184,13 @@ requireTools(['chromium'])('the dashboard', () => {
     const kit = await dashboardSite();
     const { page } = await signIn(kit, 'reader', { locale: 'zh-CN', colorScheme: 'dark' });
     const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-    expect(await page.locator('nav').innerText()).toContain('任务');
+    await expect.poll(() => page.locator('nav').innerText()).toContain('任务');
     expect(await page.getAttribute('html', 'lang')).toBe('zh-CN');
     const dark = await ground();
     await page.click('text=主题：自动');
     expect(await ground()).not.toBe(dark);
     await page.click('text=English');
-    expect(await page.locator('nav').innerText()).toContain('Jobs');
+    await expect.poll(() => page.locator('nav').innerText()).toContain('Jobs');
     await page.click('text=Theme: light');
     expect(await ground()).toBe(dark);
   });
