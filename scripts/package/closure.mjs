@@ -63,7 +63,7 @@ export function runtimeFiles({ from, manifest }) {
     .map((entry) => path.relative(from, path.join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .filter((file) => {
       const [top = ''] = file.split('/');
-      if (isOurs) return file === 'package.json' || (/^(bin|dist)$/.test(top) && !WRITING.test(file));
+      if (isOurs) return file === 'package.json' || (/^(bin|dist|public)$/.test(top) && !WRITING.test(file));
       if (/^(licen[cs]e|notice|copying)/i.test(file)) return true;
       return !TOP_FOLDERS.test(top) && !WRITING.test(file) && !NATIVE[manifest.name]?.test(file);
     })
