@@ -136,7 +136,3 @@ export const jobLogSchema = z.object({
 });
 export type JobLog = z.infer<typeof jobLogSchema>;
 export type JobLogEntry = JobLog['entries'][number];
-
-/** One event of a job's stream: the job now, and those of its hosts that changed since the event before. */
-export const jobChangeSchema = jobViewSchema;
-export type JobChange = JobView;

@@ -16,7 +16,7 @@ import type { Clock } from '../clock.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Guards } from './app.ts';
 import { routeSchema } from './json-schema.ts';
-import { type EventStream, openEventStream } from './sse.ts';
+import { createStreams } from './sse.ts';
 
 export interface JobRouteDeps {
   jobs: Jobs;
@@ -92,10 +92,7 @@ export function addJobRoutes(app: FastifyInstance, { jobs, guards, clock }: JobR
 }
 
 function addJobEvents(app: FastifyInstance, { jobs, guards, clock }: JobRouteDeps): void {
-  const streams = new Set<EventStream>();
-  app.addHook('preClose', async () => {
-    for (const stream of streams) stream.end();
-  });
+  const open = createStreams(app, clock);
   app.get<JobParams>(
     '/v1/jobs/:id/events',
     {
@@ -107,21 +104,17 @@ function addJobEvents(app: FastifyInstance, { jobs, guards, clock }: JobRouteDep
       }),
     },
     async (request, reply) => {
-      jobs.view(request.params.id); // an unknown job is a plain 404
-      reply.hijack();
-      let unwatch = () => {};
-      const stream = openEventStream(reply.raw, clock, () => {
-        streams.delete(stream);
-        unwatch();
-      });
-      streams.add(stream);
-      unwatch = jobs.watch(request.params.id, {
-        isBehind: stream.isBehind,
-        changed(change: JobView) {
-          stream.send('job', change);
-          if (isSettled(change.state)) stream.end();
-        },
-      });
+      const { id } = request.params;
+      jobs.summary(id); // an unknown job is a plain 404
+      open(reply, (stream) =>
+        jobs.watch(id, {
+          isBehind: stream.isBehind,
+          changed(change: JobView) {
+            stream.send('job', change);
+            if (isSettled(change.state)) stream.end();
+          },
+        }),
+      );
     },
   );
 }

@@ -1,7 +1,7 @@
 /**
  * The HTTP face of what a page shows: the fleet in sums and its stream, a job as cells and its stream, one host of a job.
  */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { fleetViewSchema, jobHostDetailSchema, ownTokenSchema } from '../client/fleet-schemas.ts';
 import { isOpen } from '../client/job-schemas.ts';
 import type { Clock } from '../clock.ts';
@@ -11,7 +11,7 @@ import { createCells, fedBy } from '../jobs/job-cells.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Guards } from './app.ts';
 import { routeSchema } from './json-schema.ts';
-import { type EventStream, openEventStream } from './sse.ts';
+import { createStreams } from './sse.ts';
 
 export interface WatchRouteDeps {
   fleet: FleetDesk;
@@ -43,21 +43,7 @@ export function addWatchRoutes(app: FastifyInstance, deps: WatchRouteDeps): void
 }
 
 function addStreams(app: FastifyInstance, { fleet, jobs, guards, clock }: WatchRouteDeps): void {
-  const streams = new Set<EventStream>();
-  app.addHook('preClose', async () => {
-    for (const stream of streams) stream.end();
-  });
-  /** Tells what `watch` tells until the reader goes. */
-  const open = (reply: FastifyReply, watch: (stream: EventStream) => () => void) => {
-    reply.hijack();
-    let unwatch = () => {};
-    const stream = openEventStream(reply.raw, clock, () => {
-      streams.delete(stream);
-      unwatch();
-    });
-    streams.add(stream);
-    unwatch = watch(stream);
-  };
+  const open = createStreams(app, clock);
   app.get(
     '/v1/events',
     {
@@ -81,7 +67,7 @@ function addStreams(app: FastifyInstance, { fleet, jobs, guards, clock }: WatchR
       }),
     },
     async ({ params: { id } }, reply) => {
-      jobs.view(id); // an unknown job is a plain 404
+      jobs.summary(id); // an unknown job is a plain 404
       open(reply, (stream) => {
         const cellsOf = createCells();
         return jobs.watch(id, {

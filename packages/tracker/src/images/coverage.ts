@@ -4,8 +4,7 @@
  */
 import { compareWindowsVersions, type Platform, parseReference } from '@shoal/oci';
 import type { Coverage, HostCoverage, OutdatedHost } from '../client/coverage-schemas.ts';
-import { TrackerError } from '../errors.ts';
-import { parseSelector, selectHosts, unmatched } from '../jobs/host-selector.ts';
+import { meantHosts } from '../jobs/host-selector.ts';
 import { type DocumentSources, parseReferences, platformKey, resolveImage } from '../resolve/resolve-images.ts';
 import type { AgentRoster, KnownAgent } from '../session/agent-roster.ts';
 import type { HostImageStore } from '../store/host-image-store.ts';
@@ -26,14 +25,7 @@ export interface CoverageDesk {
 }
 
 export function createCoverageDesk(deps: CoverageDeps): CoverageDesk {
-  const hostsOf = (texts: string[] | undefined): KnownAgent[] => {
-    const known = deps.roster.all();
-    const selectors = texts?.map(parseSelector);
-    const missing = unmatched(known, selectors ?? []);
-    const hosts = selectHosts(known, selectors);
-    if (hosts.length === 0 || missing.length > 0) throw new TrackerError('NO_HOSTS', missing.join(', '));
-    return hosts;
-  };
+  const hostsOf = (texts: string[] | undefined): KnownAgent[] => meantHosts(deps.roster.all(), texts);
   return {
     async coverage(text, texts) {
       const hosts = hostsOf(texts);

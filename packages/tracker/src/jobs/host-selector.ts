@@ -105,6 +105,15 @@ export function selectHosts<T extends HostCandidate>(known: readonly T[], select
   return wanted.filter((host) => host.online || newest.get(host.name) === host);
 }
 
+/** The hosts that somebody names. Throws TrackerError INVALID_SELECTOR, NO_HOSTS when one of the texts matches nobody. */
+export function meantHosts<T extends HostCandidate>(known: readonly T[], texts: readonly string[] | undefined): T[] {
+  const selectors = texts?.map(parseSelector);
+  const missing = unmatched(known, selectors ?? []);
+  const hosts = selectHosts(known, selectors);
+  if (hosts.length === 0 || missing.length > 0) throw new TrackerError('NO_HOSTS', missing.join(', '));
+  return hosts;
+}
+
 /** Of what an order names, what is no host: most likely misspelt. */
 export function unmatched(known: readonly HostCandidate[], selectors: readonly HostSelector[]): string[] {
   const there = new Set(known.map(({ name }) => name.toLowerCase()));

@@ -1,7 +1,7 @@
 /**
  * A job as people and agents see it: the API's views and the `job` message. Pure.
  */
-import type { JobHostView, JobSummary, JobView } from '../client/job-schemas.ts';
+import type { JobHostView, JobSummary } from '../client/job-schemas.ts';
 import type { TrackerMessageOf } from '../client/session-messages.ts';
 import { imagesOf, isEnded, type Job, type JobHost, stateOfJob } from './job.ts';
 
@@ -18,18 +18,15 @@ export interface ViewFacts {
   /** Why a blob does not come, when that is known. */
   warningOf(digest: string): string | undefined;
   nowMs: number;
-  bytesPerSecond: number;
 }
 
-export function viewOfJob(job: Job, facts: ViewFacts): JobView {
-  return { ...summaryOfJob(job, facts), hosts: [...job.hosts.values()].map((host) => viewOfHost(job, host, facts)) };
-}
-
-export function summaryOfJob(job: Job, facts: ViewFacts): JobSummary {
+/** `paceOf`: bytes a second, from what the hosts have; left out of a job that does not move. */
+export function summaryOfJob(job: Job, facts: ViewFacts, paceOf: (haveBytes: number) => number = () => 0): JobSummary {
   const { id, class: jobClass, selectors, terms, originBytes, finishedAtMs, waves } = job;
   const { counts, bytes } = figuresOf(job, facts);
   const state = stateOfJob(job);
-  const leftMs = state === 'running' && facts.bytesPerSecond > 0 ? leftMsOf(bytes, facts.bytesPerSecond) : undefined;
+  const bytesPerSecond = paceOf(bytes.have);
+  const leftMs = state === 'running' && bytesPerSecond > 0 ? leftMsOf(bytes, bytesPerSecond) : undefined;
   return {
     ...{ id, state, class: jobClass, selectors: selectors?.slice(0, MAX_SELECTORS), terms, originBytes, counts, bytes },
     images: job.images.map(({ reference, variants }) => ({
@@ -40,7 +37,7 @@ export function summaryOfJob(job: Job, facts: ViewFacts): JobSummary {
     createdAt: new Date(job.createdAtMs).toISOString(),
     finishedAt: finishedAtMs === undefined ? undefined : new Date(finishedAtMs).toISOString(),
     warning: job.ended ? undefined : (job.paused ?? blobWarning(job, facts) ?? job.forecast),
-    bytesPerSecond: Math.round(facts.bytesPerSecond),
+    bytesPerSecond: Math.round(bytesPerSecond),
     readyAt: leftMs === undefined ? undefined : new Date(facts.nowMs + leftMs).toISOString(),
     wave: terms.waves && { number: waves, of: terms.waves.percents.length },
   };

@@ -391,10 +391,10 @@ function viewOf(desk: Desk, job: Job): JobView {
 function briefOf(desk: Desk, job: Job): JobSummary {
   const open = desk.open.get(job.id);
   const facts = factsOf(desk);
-  return open ? summaryOf(open, facts) : summaryOfJob(job, { ...facts, bytesPerSecond: 0 });
+  return open ? summaryOf(open, facts) : summaryOfJob(job, facts);
 }
 
-function factsOf({ deps }: Desk): Omit<ViewFacts, 'bytesPerSecond'> {
+function factsOf({ deps }: Desk): ViewFacts {
   const isOnline = (peerId: string) => deps.presence.get(peerId) !== undefined;
   return { isOnline, warningOf: deps.warningOf, nowMs: deps.clock.now() };
 }

@@ -59,14 +59,12 @@ export function hostChanged({ watchers, throttle }: OpenJob, host: JobHost): voi
   throttle.call();
 }
 
-export function summaryOf(open: OpenJob, facts: Omit<ViewFacts, 'bytesPerSecond'>): JobSummary {
-  const summary = summaryOfJob(open.job, { ...facts, bytesPerSecond: 0 });
-  const bytesPerSecond = open.pace.look(summary.bytes.have, facts.nowMs);
-  return summaryOfJob(open.job, { ...facts, bytesPerSecond });
+export function summaryOf({ job, pace }: OpenJob, facts: ViewFacts): JobSummary {
+  return summaryOfJob(job, facts, (haveBytes) => pace.look(haveBytes, facts.nowMs));
 }
 
 /** Tells each watcher what is new to it. */
-export function notify(open: OpenJob, facts: Omit<ViewFacts, 'bytesPerSecond'>): void {
+export function notify(open: OpenJob, facts: ViewFacts): void {
   const { job, watchers } = open;
   if (watchers.size === 0) return;
   const summary = summaryOf(open, facts);

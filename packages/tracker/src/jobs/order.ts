@@ -4,16 +4,12 @@
 import type { JobRequest, JobTerms } from '../client/job-schemas.ts';
 import { jobTermsSchema, wavesSchema } from '../client/job-schemas.ts';
 import { TrackerError } from '../errors.ts';
-import { type HostCandidate, parseSelector, selectHosts, unmatched } from './host-selector.ts';
+import { type HostCandidate, meantHosts } from './host-selector.ts';
 import { shareOf, shuffled } from './waves.ts';
 
 /** In the order in which waves take them. Throws TrackerError INVALID_SELECTOR, NO_HOSTS. */
 export function hostsOf<T extends HostCandidate>(known: readonly T[], { hosts, percent }: JobRequest): T[] {
-  const selectors = hosts?.map(parseSelector);
-  const missing = unmatched(known, selectors ?? []);
-  const matching = selectHosts(known, selectors);
-  if (matching.length === 0 || missing.length > 0) throw new TrackerError('NO_HOSTS', missing.join(', '));
-  const inOrder = shuffled(matching);
+  const inOrder = shuffled(meantHosts(known, hosts));
   return percent === undefined ? inOrder : inOrder.slice(0, shareOf(inOrder.length, percent));
 }
 
