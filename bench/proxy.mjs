@@ -6,12 +6,9 @@ import { get } from 'node:http';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatBytes, MIB } from './harness/bytes.mjs';
-import { refuseWhenEnding } from './harness/cleanup.mjs';
 import { BenchError } from './harness/errors.mjs';
-import { judge } from './harness/goals.mjs';
-import { medians, roundedAll } from './harness/median.mjs';
 import { peakRssMB, resetPeakRss, waitUntilIdle } from './harness/proc.mjs';
-import { cell, formatTable } from './harness/table.mjs';
+import { measureRows } from './harness/rows.mjs';
 import { openDiskFolder, removeFolder } from './harness/workplace.mjs';
 import { lackForNamespaces, removeLeftOverNamespaces } from './netns/namespace.mjs';
 import { openNetwork } from './netns/network.mjs';
@@ -20,6 +17,7 @@ import { push, run, startDockerRegistry, startEngine } from './peers/engines.mjs
 import { writeLayout } from './shoal/layout.mjs';
 import { openSite } from './shoal/site.mjs';
 import { writeUsrImage } from './shoal/usr-image.mjs';
+import { pushOther, writeBack } from './shoal/warm-up.mjs';
 
 export const ROWS = ['cold', 'warm', 'capped', 'firstByte', 'fleet', 'lost', 'clients'];
 export const DEFAULT_SIZE = '1GiB';
@@ -38,6 +36,7 @@ const GOALS = [
 ];
 
 const IMAGE = 'team/app:1';
+const OTHER = 'team/other:1';
 const PEERS = 4;
 /** Upload of a peer where the registry has the half of all peers together. */
 const PEER_CAP = 5 * MIB;
@@ -67,32 +66,19 @@ export async function runBench({ sizesBytes, rounds, rows, dir, say }) {
   const image = await writeUsrImage(path.join(folder, 'layout'), sizeBytes);
   say(`${formatBytes(image.bytes)} packed`);
   const ground = { folder, sizeBytes, say, image };
-  /** @type {{ row: string, failed?: string, rounds: Record<string, number>[], median?: Record<string, number> }[]} */
-  const results = [];
-  /** @type {Record<string, (ground: Ground, rounds: number) => Promise<Record<string, number>[]>>} */
-  const measures = { cold, warm, capped, firstByte, fleet, lost: fleetWithoutTracker, clients };
-  for (const row of rows) {
-    try {
-      const found = (await measures[row]?.(ground, rounds)) ?? [];
-      results.push({ row, rounds: found.map(roundedAll), median: roundedAll(medians(found)) });
-      say(`${row}: ${JSON.stringify(results.at(-1)?.median)}`);
-    } catch (error) {
-      refuseWhenEnding();
-      results.push({ row, rounds: [], failed: error instanceof Error ? error.message : String(error) });
-    }
-  }
-  const figures = roundedAll(Object.assign({}, ...results.map(({ median }) => median)));
-  const lines = results.flatMap(({ row, median = {} }) =>
-    Object.entries(median).map(([name, value]) => [row, name, cell(value, 2)]),
-  );
-  const text = [formatTable(['row', 'figure', 'median'], lines), '', judge(figures, GOALS)].join('\n');
-  return { figures, rows: results, text };
+  const measures = {
+    ...{ cold: () => cold(ground, rounds), warm: () => warm(ground, rounds), capped: () => capped(ground, rounds) },
+    ...{ firstByte: () => firstByte(ground, rounds), fleet: () => fleet(ground, rounds) },
+    ...{ lost: () => fleetWithoutTracker(ground, rounds), clients: () => clients(ground) },
+  };
+  return measureRows({ rows, measures, goals: GOALS, say });
 }
 
 /** A site on loopback that reads a registry, with an engine. @param {Ground} ground */
 async function openLoopback({ folder, image }) {
   const registry = await startDockerRegistry(path.join(folder, 'registry'));
   await push(image.folder, `${registry.host}/${IMAGE}`);
+  await pushOther(folder, `${registry.host}/${OTHER}`);
   const engine = await startEngine(path.join(folder, 'engine'));
   return {
     registry,
@@ -105,12 +91,14 @@ async function openLoopback({ folder, image }) {
   };
 }
 
-/** Tracker, seeder and one agent, all with nothing. @param {{ host: string, url: string }} registry @param {string} folder */
+/** Tracker, seeder and one agent that hold nothing of what is measured. @param {{ host: string, url: string }} registry @param {string} folder */
 async function openHost(registry, folder) {
   const site = await openSite({ folder, source: { registry } });
   const seeder = await site.startAgents({ names: ['seeder'], role: 'seeder' });
   const agent = await site.startAgents({ names: ['host'], proxy: registry });
+  await copy(undefined, `127.0.0.1:${agent.proxyPort}/${OTHER}`, path.join(folder, 'other'));
   await waitUntilIdle([seeder.pid, agent.pid], SETTLE_MS);
+  await writeBack();
   return {
     agent,
     async close() {
@@ -127,6 +115,7 @@ async function cold(ground, rounds) {
   const { registry, engine, close } = await openLoopback(ground);
   const found = [];
   for (let round = 0; round < rounds; round++) {
+    await writeBack();
     const directSeconds = await engine.pull(`${registry.host}/${IMAGE}`);
     const host = await openHost(registry, path.join(ground.folder, 'site'));
     const seconds = await engine.pull(`localhost:${host.agent.proxyPort}/${IMAGE}`);
@@ -178,7 +167,9 @@ async function capped(ground, rounds) {
     ),
   );
   ground.say('capped: four peers get the image');
-  await Promise.all(peers.map(({ proxyPort }, at) => copy(hub, `127.0.0.1:${proxyPort}`, path.join(folder, `p${at}`))));
+  await Promise.all(
+    peers.map(({ proxyPort }, at) => copy(hub, `127.0.0.1:${proxyPort}/${IMAGE}`, path.join(folder, `p${at}`))),
+  );
   await first.stop();
   const seeder = await site.startAgents({ names: ['seeder'], role: 'seeder', place: hub });
   const engine = await startEngine(path.join(ground.folder, 'engine'), hub);
@@ -205,6 +196,7 @@ async function firstByte(ground, rounds) {
   const layout = await writeLayout(path.join(ground.folder, 'blob'), ground.sizeBytes, 4 * MIB);
   const registry = await startDockerRegistry(path.join(ground.folder, 'registry'));
   await push(layout.folder, `${registry.host}/${IMAGE}`);
+  await pushOther(ground.folder, `${registry.host}/${OTHER}`);
   const target = `/v2/team/app/blobs/${layout.blob.digest}`;
   const found = [];
   for (let round = 0; round < rounds; round++) {
@@ -288,7 +280,7 @@ async function pullInFleet({ folder: parent, say }, meanwhile) {
   const copiesSent = () => ((network.traffic().sentBytes[0] ?? 0) - before) / WIRE / FLEET_BYTES;
   const started = performance.now();
   const pulls = agents.map(({ proxyPort }, at) =>
-    copy(places[at], `127.0.0.1:${proxyPort}`, path.join(folder, `pulled-${at}`)),
+    copy(places[at], `127.0.0.1:${proxyPort}/${IMAGE}`, path.join(folder, `pulled-${at}`)),
   );
   const [results] = await Promise.all([Promise.allSettled(pulls), meanwhile(site, copiesSent)]);
   const seconds = (performance.now() - started) / 1000;
@@ -303,10 +295,10 @@ async function pullInFleet({ folder: parent, say }, meanwhile) {
   return { copies, seconds, failed };
 }
 
-/** @param {import('./netns/network.mjs').Place | undefined} place @param {string} from @param {string} to */
-async function copy(place, from, to) {
+/** @param {import('./netns/network.mjs').Place | undefined} place @param {string} image @param {string} to */
+async function copy(place, image, to) {
   const flags = ['--insecure-policy', 'copy', '--quiet', '--src-tls-verify=false'];
-  const [command, args] = inPlace(place, 'skopeo', [...flags, `docker://${from}/${IMAGE}`, `dir:${to}`]);
+  const [command, args] = inPlace(place, 'skopeo', [...flags, `docker://${image}`, `dir:${to}`]);
   await run(command, [...args]);
 }
 

@@ -4,18 +4,16 @@
  */
 import path from 'node:path';
 import { MIB } from './harness/bytes.mjs';
-import { refuseWhenEnding } from './harness/cleanup.mjs';
 import { BenchError } from './harness/errors.mjs';
-import { judge } from './harness/goals.mjs';
-import { medians, roundedAll } from './harness/median.mjs';
-import { waitUntilIdle } from './harness/proc.mjs';
-import { cell, formatTable } from './harness/table.mjs';
-import { openDiskFolder, removeFolder } from './harness/workplace.mjs';
+import { availableMemoryBytes, waitUntilIdle } from './harness/proc.mjs';
+import { measureRows } from './harness/rows.mjs';
+import { openDiskFolder, openMemoryFolder, removeFolder } from './harness/workplace.mjs';
 import { lackForNamespaces, removeLeftOverNamespaces } from './netns/namespace.mjs';
 import { openNetwork } from './netns/network.mjs';
 import { push, startDockerRegistry, startEngine } from './peers/engines.mjs';
 import { openSite } from './shoal/site.mjs';
 import { writeUsrImages } from './shoal/usr-image.mjs';
+import { pushOther, writeBack } from './shoal/warm-up.mjs';
 
 export const ROWS = ['thin', 'base'];
 export const DEFAULT_SIZE = '1GiB';
@@ -43,53 +41,50 @@ export async function runBench({ sizesBytes, rounds, rows, dir, say }) {
   const lack = lackForNamespaces();
   if (lack !== undefined) throw new BenchError(lack);
   removeLeftOverNamespaces();
-  const folder = openDiskFolder(12 * sizeBytes, dir);
+  const folder = openFolder(12 * sizeBytes, dir);
   const layout = path.join(folder, 'layout');
   const base = Array.from({ length: BASE_LAYERS }, () => sizeBytes / BASE_LAYERS);
   const [plain, thin] = await writeUsrImages(layout, { base, thin: [...base, NEW_LAYER_BYTES] });
   const newLayer = thin?.layers.at(-1)?.size ?? 0;
   say(`base ${((plain?.bytes ?? 0) / 1e6).toFixed(0)} MB packed, new layer ${(newLayer / 1e6).toFixed(1)} MB`);
   const ground = { folder, layout, say };
-  /** @type {{ row: string, failed?: string, rounds: Record<string, number>[], median?: Record<string, number> }[]} */
-  const results = [];
-  /** @type {Record<string, (ground: Ground, rounds: number) => Promise<Record<string, number>[]>>} */
-  const measures = { thin: measureThin, base: measureBase };
-  for (const row of rows) {
-    try {
-      const found = (await measures[row]?.(ground, rounds)) ?? [];
-      results.push({ row, rounds: found.map(roundedAll), median: roundedAll(medians(found)) });
-      say(`${row}: ${JSON.stringify(results.at(-1)?.median)}`);
-    } catch (error) {
-      refuseWhenEnding();
-      results.push({ row, rounds: [], failed: error instanceof Error ? error.message : String(error) });
-    }
-  }
-  const figures = roundedAll(Object.assign({ newLayerMB: newLayer / 1e6 }, ...results.map(({ median }) => median)));
-  const lines = results.flatMap(({ row, median = {} }) =>
-    Object.entries(median).map(([name, value]) => [row, name, cell(value, 2)]),
-  );
-  const text = [formatTable(['row', 'figure', 'median'], lines), '', judge(figures, GOALS)].join('\n');
-  return { figures, rows: results, text };
+  const measures = { thin: () => measureThin(ground, rounds), base: () => measureBase(ground, rounds) };
+  return measureRows({ rows, measures, goals: GOALS, facts: { newLayerMB: newLayer / 1e6 }, say });
 }
 
-/** On loopback; tracker, seeder and agent are new in each round and hold nothing. @param {Ground} ground @param {number} rounds */
+/** In memory where there is enough: three hosts have three disks, and here they would wait for one. @param {number} bytes @param {string | undefined} dir */
+function openFolder(bytes, dir) {
+  if (dir === undefined && availableMemoryBytes() > 1.5 * bytes) return openMemoryFolder(bytes);
+  return openDiskFolder(bytes, dir);
+}
+
+/** On loopback; tracker, seeder and agent are new in each round, and brought the base. @param {Ground} ground @param {number} rounds */
 async function measureThin({ folder, layout, say }, rounds) {
   const registry = await startDockerRegistry(path.join(folder, 'registry'));
   for (const tag of ['base', 'thin']) await push(`${layout}:${tag}`, `${registry.host}/${REPOSITORY}:${tag}`);
   const engine = await startEngine(path.join(folder, 'engine'));
-  await engine.fetch(`${registry.host}/${REPOSITORY}:base`);
-  const thin = `${registry.host}/${REPOSITORY}:thin`;
+  const [base, thin] = [`${registry.host}/${REPOSITORY}:base`, `${registry.host}/${REPOSITORY}:thin`];
+  // From now on it knows the base's layers by the registry's digests: a pull upon a loaded base would fetch them again.
+  await engine.pull(base);
   const found = [];
   for (let round = 0; round < rounds; round++) {
-    const pullSeconds = await engine.pull(thin);
     const site = await openSite({ folder: path.join(folder, 'site'), source: { registry } });
     const seeder = await site.startAgents({ names: ['seeder'], role: 'seeder' });
     const agent = await site.startAgents({ names: ['host'], engine: engine.address });
+    await site.distribute(['host'], base);
     await waitUntilIdle([seeder.pid, agent.pid], SETTLE_MS);
+    const pull = async () => {
+      await writeBack();
+      return engine.pull(thin);
+    };
+    const before = round % 2 === 0 ? await pull() : undefined;
+    await writeBack();
     const started = performance.now();
     await site.distribute(['host'], thin);
     const readySeconds = (performance.now() - started) / 1000;
     await engine.remove(thin);
+    const pullSeconds = before ?? (await pull());
+    await engine.remove(base);
     for (const part of [agent, seeder, site]) await part.stop();
     removeFolder(path.join(folder, 'site'));
     say(`thin: docker pull ${pullSeconds.toFixed(2)} s, pre-warm ${readySeconds.toFixed(2)} s`);
@@ -115,10 +110,13 @@ async function measureBase({ folder, layout, say }, rounds) {
   const [registryPlace, seederPlace, ...places] = network.hosts;
   const registry = await startDockerRegistry(path.join(folder, 'registry'), registryPlace);
   const base = `${registry.host}/${REPOSITORY}:base`;
+  const other = `${registry.host}/${REPOSITORY}:other`;
   await push(`${layout}:base`, base, registryPlace);
+  await pushOther(folder, other, registryPlace);
   const engines = await Promise.all(places.map((place, at) => startEngine(path.join(folder, `engine-${at}`), place)));
   const found = [];
   for (let round = 0; round < rounds; round++) {
+    await writeBack();
     const pulls = await Promise.all(engines.map((engine) => engine.fetch(base)));
     await Promise.all(engines.map((engine) => engine.remove(base)));
     const site = await openSite({ folder: path.join(folder, 'site'), source: { registry }, place: network.hub });
@@ -126,12 +124,13 @@ async function measureBase({ folder, layout, say }, rounds) {
     const agents = await Promise.all(
       places.map((place, at) => site.startAgents({ names: [`host-${at}`], place, engine: engines[at]?.address })),
     );
+    const hosts = agents.flatMap(({ names }) => names);
+    await site.distribute(hosts, other);
+    await Promise.all(engines.map((engine) => engine.remove(other)));
     await waitUntilIdle([seeder.pid, ...agents.map(({ pid }) => pid)], SETTLE_MS);
+    await writeBack();
     const started = performance.now();
-    await site.distribute(
-      agents.flatMap(({ names }) => names),
-      base,
-    );
+    await site.distribute(hosts, base);
     const readySeconds = (performance.now() - started) / 1000;
     await Promise.all(engines.map((engine) => engine.remove(base)));
     for (const part of [...agents, seeder, site]) await part.stop();

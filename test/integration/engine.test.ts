@@ -3,8 +3,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestOf, parseReference } from '@shoal/oci';
+import { pino } from 'pino';
 import { beforeAll, expect, it } from 'vitest';
 import {
+  createArrivingImages,
   createEngineClient,
   type EngineClient,
   type LoadProgress,
@@ -124,6 +126,24 @@ requireTools(['root', 'dockerd', 'docker', 'static-busybox'])(
       const loaded = await loadImage(late, { ...imageB, reference: parseReference('back:1') });
       expect(loaded.sentLayers).toHaveLength(3);
       expect(loaded.imageId).toBe(imageB.config.digest);
+    });
+
+    it('layers are taken in one by one while the others come, and the image then needs the last one only', async () => {
+      const images = (await dockerd.docker('images', '--all', '--quiet')).trim().split('\n');
+      await dockerd.docker('image', 'rm', '--force', ...images);
+      const arriving = createArrivingImages(engine, pino({ level: 'silent' }));
+      const arrived = { ...imageA, reference: referenceA };
+      const [first, ...others] = imageA.layers.map(({ digest }) => digest);
+      const options = { readBlob: imageA.readBlob, signal: AbortSignal.timeout(60_000) };
+      for (const next of others) expect(await arriving.takeIn(arrived, next, options)).toBeGreaterThan(0);
+      expect(await engine.names()).toEqual([expect.stringMatching(/^shoal\.local\/arriving\/team\/a:[0-9a-f]{12}-2$/)]);
+      expect(first && (await missingLayers(engine, imageA))[0]?.digest).toBe(first);
+      const loaded = await loadImage(engine, arrived);
+      expect(loaded).toMatchObject({ imageId: imageA.config.digest, sentLayers: others.slice(-1) });
+      await arriving.end(arrived);
+      expect(await engine.names()).toEqual([NAME_A]);
+      expect(await dockerd.docker('images', '--all', '--quiet', '--no-trunc')).toBe(`${imageA.config.digest}\n`);
+      expect(await dockerd.docker('run', '--rm', '--network', 'none', NAME_A)).toBe(`${imageA.line}\n`);
     });
 
     it('an archive file is what docker load takes', async () => {

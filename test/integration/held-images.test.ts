@@ -4,6 +4,7 @@ import { parseReference } from '@shoal/oci';
 import { pino } from 'pino';
 import { beforeAll, expect, it } from 'vitest';
 import {
+  createArrivingImages,
   createEngineClient,
   type EngineClient,
   type HeldImages,
@@ -36,8 +37,9 @@ requireTools(['root', 'dockerd', 'docker', 'static-busybox'])(
       [second, third] = [await makeVariant(first, 'month two'), await makeVariant(first, 'month three')];
       engine = createEngineClient({ address: dockerd.address });
       cleanUpAfter(() => engine.close());
-      held = await openHeldImages(join(await tempDir('held'), 'held.json'), engine, pino({ level: 'silent' }));
-      exit = createEngineExit(engine, held);
+      const logger = pino({ level: 'silent' });
+      held = await openHeldImages(join(await tempDir('held'), 'held.json'), engine, logger);
+      exit = createEngineExit(engine, held, createArrivingImages(engine, logger));
     }, 120_000);
 
     const load = async (image: TestImage | undefined, keepUntilMs: number): Promise<void> => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Platform } from '@shoal/oci';
 import type { Logger } from 'pino';
 import {
+  createArrivingImages,
   createEngineClient,
   defaultEngineAddress,
   type EngineClient,
@@ -39,9 +40,14 @@ export async function openExit(options: ExitOptions, dataDir: string, logger: Lo
   if (options.kind === 'cache') return withoutEngine(createCacheExit());
   const engine = createEngineClient({ address: options.address ?? defaultEngineAddress(process.platform) });
   const held = await openHeldImages(join(dataDir, 'held.json'), engine, logger);
+  const arriving = createArrivingImages(engine, logger);
   return {
-    ...{ exit: createEngineExit(engine, held), held },
-    readFacts: () => readFacts(engine, logger),
+    ...{ exit: createEngineExit(engine, held, arriving), held },
+    async readFacts() {
+      const facts = await readFacts(engine, logger);
+      if (facts.engine !== null) await arriving.sweep();
+      return facts;
+    },
     close: () => engine.close(),
   };
 }

@@ -8,6 +8,8 @@ export type { ChainId, DiffId, Digest, DigestAlgorithm } from './digest.ts';
 export { digestAlgorithm, digestHex, digestOf, isDigest, matchesDigest, parseDiffId, parseDigest } from './digest.ts';
 export type { OciErrorCode } from './errors.ts';
 export { OCI_ERRORS, OciError } from './errors.ts';
+export type { ImageDocuments } from './first-layers.ts';
+export { imageOfFirstLayers } from './first-layers.ts';
 export type { ImageConfig } from './image-config.ts';
 export { parseImageConfig } from './image-config.ts';
 export type { ImageIndex, ImageManifest } from './manifest.ts';

@@ -44,8 +44,10 @@ export interface LoadOptions {
 export interface EngineClient {
   readonly address: string;
   info(signal?: AbortSignal): Promise<EngineInfo>;
-  /** Chains of all layers that images of this engine stand on. */
-  presentChains(signal?: AbortSignal): Promise<Set<ChainId>>;
+  /** Chains of all layers that images of this engine stand on; of those images whose names `counts` takes. */
+  presentChains(signal?: AbortSignal, counts?: (names: readonly string[]) => boolean): Promise<Set<ChainId>>;
+  /** Names of all images, `repository:tag`. */
+  names(): Promise<string[]>;
   /** By name or by image ID. */
   findImage(name: string, signal?: AbortSignal): Promise<EngineImage | undefined>;
   /** Errors of `archive` itself pass unchanged; the engine then has dropped what it got. */
@@ -88,7 +90,8 @@ export function createEngineClient(options: { address: string; platform?: NodeJS
   return {
     address: options.address,
     info: (signal) => readInfo(http, signal),
-    presentChains: (signal) => readChains(signal),
+    presentChains: (signal, counts = () => true) => readChains(counts, signal),
+    names: async () => (await readImages(http)).flatMap(({ RepoTags }) => RepoTags ?? []),
     findImage: (name, signal) => findImage(http, name, signal),
     load: (archive, loadOptions = {}) => load(http, archive, loadOptions),
     tag: (imageId, name) => tag(http, imageId, name),
@@ -123,7 +126,7 @@ async function findImage(http: EngineHttp, name: string, signal?: AbortSignal): 
  * No call lists layers; their chains follow from the diffIDs of each image. Images are immutable, so what one stands on
  * is read once and forgotten with the image.
  */
-function createChainReader(http: EngineHttp): (signal?: AbortSignal) => Promise<Set<ChainId>> {
+function createChainReader(http: EngineHttp) {
   let known = new Map<string, ChainId[]>();
   const limit = pLimit(PARALLEL_INSPECTS);
 
@@ -132,8 +135,8 @@ function createChainReader(http: EngineHttp): (signal?: AbortSignal) => Promise<
     return image && chainIds((image.RootFS?.Layers ?? []) as DiffId[]);
   }
 
-  return async (signal) => {
-    const list = ((await http.get('/images/json?all=1', signal)) ?? []) as ImageAnswer[];
+  return async (counts: (names: readonly string[]) => boolean, signal?: AbortSignal): Promise<Set<ChainId>> => {
+    const list = await readImages(http, signal);
     const current = new Map<string, ChainId[]>();
     const read = list.map(({ Id }) =>
       limit(async () => {
@@ -143,8 +146,12 @@ function createChainReader(http: EngineHttp): (signal?: AbortSignal) => Promise<
     );
     await Promise.all(read);
     known = current;
-    return new Set([...current.values()].flat());
+    return new Set(list.flatMap(({ Id, RepoTags }) => (counts(RepoTags ?? []) ? (current.get(Id) ?? []) : [])));
   };
+}
+
+async function readImages(http: EngineHttp, signal?: AbortSignal): Promise<ImageAnswer[]> {
+  return ((await http.get('/images/json?all=1', signal)) ?? []) as ImageAnswer[];
 }
 
 async function tag(http: EngineHttp, imageId: string, name: EngineTag): Promise<void> {

@@ -12,6 +12,7 @@ import type { Logger } from 'pino';
 import { toSessionError, toStoreError } from '../errors.ts';
 import { replaceFile } from '../store/replace-file.ts';
 import type { EngineClient, EngineTag } from './engine-client.ts';
+import { ownRepository, shortId } from './own-names.ts';
 
 export interface HeldImage extends EngineTag {
   imageId: string;
@@ -39,12 +40,6 @@ export interface HeldImages {
 
 export type TaggingEngine = Pick<EngineClient, 'tag' | 'untag'>;
 
-const DOMAIN = 'shoal.local';
-/** As `docker images` shows an image ID. */
-const SHORT_DIGITS = 12;
-/** Of a name in an engine, less its tag. */
-const MAX_REPOSITORY_CHARS = 255;
-
 export async function openHeldImages(path: string, engine: TaggingEngine, logger: Logger): Promise<HeldImages> {
   let images = decode(await readFile(path).catch(() => undefined));
   let saving = Promise.resolve();
@@ -69,8 +64,10 @@ export async function openHeldImages(path: string, engine: TaggingEngine, logger
   };
   return {
     async hold({ repository, ...facts }) {
-      const tag = facts.imageId.replace(/^[^:]*:/, '').slice(0, SHORT_DIGITS);
-      const image: HeldImage = { ...facts, repository: heldRepository(repository), tag };
+      const image: HeldImage = {
+        ...facts,
+        ...{ repository: ownRepository('held', repository), tag: shortId(facts.imageId) },
+      };
       const known = images.find((held) => nameOf(held) === nameOf(image));
       const keepUntilMs = Math.max(known?.keepUntilMs ?? 0, image.keepUntilMs);
       await replace([...without(image), { ...image, keepUntilMs }]); // a tag that nobody remembers would stay for ever
@@ -101,14 +98,6 @@ export async function openHeldImages(path: string, engine: TaggingEngine, logger
 /** As an operator writes it. */
 export function nameOf({ repository, tag }: EngineTag): string {
   return `${repository}:${tag}`;
-}
-
-/** A name too long for the engine loses its front: the end says more. */
-function heldRepository(repository: string): string {
-  const parts = repository.split('/');
-  const prefix = `${DOMAIN}/held/`;
-  while (parts.length > 1 && prefix.length + parts.join('/').length > MAX_REPOSITORY_CHARS) parts.shift();
-  return prefix + parts.join('/');
 }
 
 function decode(bytes: Uint8Array | undefined): HeldImage[] {

@@ -2,6 +2,7 @@
 
 export { type ArchiveRequest, type WrittenArchive, writeArchiveFile } from './archive-file.ts';
 export { type ReadBlob, writeArchive } from './archive-writer.ts';
+export { type ArrivingImages, createArrivingImages } from './arriving-images.ts';
 export { defaultEngineAddress, type EngineAddress, parseEngineAddress } from './engine-address.ts';
 export {
   createEngineClient,

@@ -9,6 +9,7 @@ import { type ReadBlob, writeArchive } from './archive-writer.ts';
 import type { EngineClient, LoadProgress } from './engine-client.ts';
 import { EngineError } from './errors.ts';
 import { type ImageParts, layersOf, layersWithout, planEntries } from './image-parts.ts';
+import { isOwnName } from './own-names.ts';
 
 export interface LoadImageRequest extends ImageParts {
   readBlob: ReadBlob;
@@ -56,13 +57,14 @@ export async function loadImage(engine: EngineClient, image: LoadImageRequest): 
   return { imageId, archiveBytes: send.archiveBytes(), sentLayers: layersOf(sent) };
 }
 
-/** The layer blobs that must be fetched before this image can be loaded. */
+/** The layer blobs that must be fetched before this image can be loaded: those of an image that still arrives may go again. */
 export async function missingLayers(
   engine: EngineClient,
   image: Pick<ImageParts, 'manifest' | 'config'>,
   signal?: AbortSignal,
 ): Promise<Descriptor[]> {
-  return layersWithout(image, await engine.presentChains(signal));
+  const lasts = (names: readonly string[]) => names.length === 0 || names.some((name) => !isOwnName('arriving', name));
+  return layersWithout(image, await engine.presentChains(signal, lasts));
 }
 
 function createSender(engine: EngineClient, { readBlob, onProgress, signal }: LoadImageRequest) {

@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Descriptor, formatReference } from '@shoal/oci';
 import {
+  type ArrivingImages,
   type EngineClient,
   type HeldImages,
   loadImage,
@@ -23,6 +24,8 @@ export interface HandedOver {
 }
 
 export interface ImageExit {
+  /** Absent: it takes whole images only. */
+  readonly arriving?: ArrivingImages;
   /** Layer blobs this host needs, each once. */
   missing(image: ParsedImage, signal: AbortSignal): Promise<Descriptor[]>;
   handOver(image: ParsedImage, readBlob: ReadBlob, options: HandOverOptions): Promise<HandedOver>;
@@ -35,8 +38,13 @@ export interface HandOverOptions {
   onProgress(archiveBytes: number): void;
 }
 
-export function createEngineExit(engine: EngineClient, held: Pick<HeldImages, 'hold'>): ImageExit {
+export function createEngineExit(
+  engine: EngineClient,
+  held: Pick<HeldImages, 'hold'>,
+  arriving: ArrivingImages,
+): ImageExit {
   return {
+    arriving,
     missing: (image, signal) => missingLayers(engine, image, signal),
     async handOver(image, readBlob, { signal, keepUntilMs, onProgress }) {
       const { reference, manifest, config } = image;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { blobOf, PIECE, pieceOf, shared, type TestBlob } from '../store/store.testkit.ts';
 import { arrive } from '../swarm/swarms.testkit.ts';
 import { createGate, until } from '../wait.testkit.ts';
-import { deliver, imageOf, jobMessage, joinsOf, type TestImage, testJobs } from './jobs.testkit.ts';
+import { deliver, imageOf, jobMessage, joinsOf, type TestImage, takeInAhead, testJobs } from './jobs.testkit.ts';
 
 const BASE = blobOf(3 * PIECE + 1, { mark: 'base' });
 const TOP = blobOf(100, { mark: 'top' });
@@ -101,6 +101,36 @@ describe('an image of a job', () => {
     await until('the joins', () => kit.saidOf('join').length === 32);
     await deliver(kit, ...layers);
     await kit.reached('j', 'ready');
+  });
+});
+
+describe('an exit that takes in layers while others come', () => {
+  it('gets them in order, and the bytes it took count as those of the archive', async () => {
+    const kit = await testJobs();
+    takeInAhead(kit.exit, PIECE);
+    const [first, second] = ['a', 'b'].map((mark) => blobOf(3 * PIECE, { mark })) as [TestBlob, TestBlob];
+    kit.start('j', imageOf([first, second]));
+    await kit.heard('join');
+    await kit.joined(first);
+    await arrive(kit, first, [0]);
+    expect(joinsOf(kit, second)).toEqual([]);
+    await arrive(kit, first, [1]);
+    await until('the next layer to begin', () => joinsOf(kit, second).length > 0);
+    await arrive(kit, first, [2]);
+    await until('the first layer to be taken in', () => kit.exit.ahead.next.length > 0);
+    await deliver(kit, second);
+    const [report] = await kit.reached('j', 'ready');
+    expect(kit.exit.ahead).toEqual({ next: [second.digest], ended: 1 });
+    expect(report?.archiveBytes).toBe(first.size + second.size + 1); // the twin says how many it took in
+  });
+
+  it('is told when the image will not come', async () => {
+    const kit = await testJobs();
+    takeInAhead(kit.exit, PIECE);
+    kit.start('j', imageOf([BASE]));
+    await kit.heard('join');
+    kit.jobs.closed({ type: 'jobClosed', jobId: 'j', reason: 'cancelled' });
+    await until('the end', () => kit.exit.ahead.ended === 1);
   });
 });
 

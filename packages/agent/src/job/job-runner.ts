@@ -4,7 +4,7 @@
  * of images (one load at a time, pulls first) and how many blobs are fetched at once.
  */
 
-import { type Descriptor, type Digest, parseDigest } from '@shoal/oci';
+import { type Digest, parseDigest } from '@shoal/oci';
 import type { AgentMessage, ImageReport, JobClass, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
 import { EngineError, type ReadBlob } from '../engine/index.ts';
@@ -14,6 +14,7 @@ import type { Swarms } from '../swarm/swarms.ts';
 import { createCacheExit, type ImageExit } from './image-exit.ts';
 import { createJobEvents, type JobEvents } from './job-events.ts';
 import { type ParsedImage, parseJobImage } from './job-image.ts';
+import { type FetchLayer, fetchInOrder, takeInAhead } from './layers-in-order.ts';
 import { Turns } from './turns.ts';
 
 export interface JobRunnerOptions {
@@ -59,6 +60,8 @@ interface ImageRun {
   image?: ParsedImage;
   /** Blobs this image waits for, with what peers had sent of each before. */
   wanted: { image: ParsedImage; before: Map<string, Map<string, number>> } | undefined;
+  /** Sent into the engine before all layers were there. */
+  aheadBytes: number;
 }
 
 /**
@@ -165,8 +168,12 @@ export class JobRunner {
       run.image = image;
       run.report.imageBytes = image.imageBytes;
       if (job.keepUntilMs > 0) for (const { digest } of image.layers) cache.keep(digest, job.keepUntilMs);
-      await this.#fetch(job, run, image);
-      await this.#exits.run(job, () => this.#handOver(job, run, image));
+      try {
+        await this.#fetch(job, run, image);
+        await this.#exits.run(job, () => this.#handOver(job, run, image));
+      } finally {
+        await this.#exitOf(job).arriving?.end(image);
+      }
       run.report.state = 'ready';
       job.events.add({ level: 'info', event: 'image ready', reference: run.report.reference });
       logger.info({ event: 'image ready', reference: image.text, jobId: job.id, exit: run.report.exit }, 'image ready');
@@ -203,12 +210,23 @@ export class JobRunner {
     const { signal } = job.abort;
     const waiter = { jobId: job.id, class: job.class };
     const turns = this.#blobs[job.class];
-    const fetch = ({ digest, size }: Descriptor) =>
+    const { arriving } = this.#exitOf(job);
+    const littleBytes = arriving?.littleBytes ?? Number.POSITIVE_INFINITY;
+    const fetch: FetchLayer = ({ digest, size }, nearly) =>
       turns.run({ ...job, bytes: Math.min(size, BLOB_MEMORY_BYTES) }, async () => {
-        await swarms.fetch(digest, waiter, signal);
+        const fetched = swarms.fetch(digest, waiter, signal);
+        void swarms.nearlyThere(digest, littleBytes, signal).then(nearly);
+        await fetched;
         job.events.add({ level: 'info', event: 'blob complete', digest, bytes: size });
       });
-    await Promise.all(missing.map(fetch));
+    const arrivals = fetchInOrder(missing, littleBytes, fetch);
+    const ahead = takeInAhead({ layers: missing, arrivals, littleBytes }, ({ digest: next }) =>
+      this.#exits.run(job, async () => {
+        if (arriving === undefined || signal.aborted) return;
+        run.aheadBytes += await arriving.takeIn(image, next, { readBlob: this.#readBlob, signal });
+      }),
+    );
+    await Promise.all([...arrivals, ahead]);
   }
 
   #began(job: Job, { report: { reference, wantedBytes: bytes, resumedBytes } }: ImageRun, blobs: number): void {
@@ -218,21 +236,23 @@ export class JobRunner {
   }
 
   async #handOver(job: Job, run: ImageRun, image: ParsedImage): Promise<void> {
-    const { store, cache } = this.#options;
     const { keepUntilMs } = job;
     const { signal } = job.abort;
     run.report.state = 'loading';
-    const readBlob: ReadBlob = (digest) => {
-      const blob = store.get(digest);
-      if (blob?.complete) return blob.bytes();
-      throw new AgentError('STORE_FAILED', `${digest} is not on disk any more; run the job again`);
-    };
     const onProgress = (archiveBytes: number): void => {
-      run.report.archiveBytes = archiveBytes;
+      run.report.archiveBytes = run.aheadBytes + archiveBytes;
     };
-    Object.assign(run.report, await this.#exitOf(job).handOver(image, readBlob, { signal, keepUntilMs, onProgress }));
-    if (run.report.exit === 'engine') cache.loaded(image.layers.map(({ digest }) => digest));
+    const options = { signal, keepUntilMs, onProgress };
+    const handed = await this.#exitOf(job).handOver(image, this.#readBlob, options);
+    Object.assign(run.report, { ...handed, archiveBytes: run.aheadBytes + handed.archiveBytes });
+    if (run.report.exit === 'engine') this.#options.cache.loaded(image.layers.map(({ digest }) => digest));
   }
+
+  readonly #readBlob: ReadBlob = (digest) => {
+    const blob = this.#options.store.get(digest);
+    if (blob?.complete) return blob.bytes();
+    throw new AgentError('STORE_FAILED', `${digest} is not on disk any more; run the job again`);
+  };
 
   #exitOf({ cacheOnly }: Job): ImageExit {
     return cacheOnly ? CACHE_EXIT : this.#options.exit;
@@ -281,5 +301,5 @@ function isRunning({ report }: ImageRun): boolean {
 
 function newRun({ reference }: JobImage): ImageRun {
   const bytes = { imageBytes: 0, wantedBytes: 0, haveBytes: 0, peerBytes: 0, resumedBytes: 0, archiveBytes: 0 };
-  return { report: { reference, state: 'fetching', ...bytes, feeders: [] }, wanted: undefined };
+  return { report: { reference, state: 'fetching', ...bytes, feeders: [] }, wanted: undefined, aheadBytes: 0 };
 }

@@ -46,18 +46,21 @@ export function imageOf(layers: TestBlob[], { mark = 'a' } = {}): TestImage {
 }
 
 export interface TwinExit extends ImageExit {
+  arriving?: ImageExit['arriving'];
   /** Layers the host has already. */
   present: Set<Digest>;
   handed: ParsedImage[];
   /** Until when each was to be kept. */
   keptUntilMs: number[];
   before: (image: ParsedImage, signal: AbortSignal) => Promise<void> | void;
+  /** Layers it took in ahead of their image, by who came next; and images that ended. */
+  ahead: { next: Digest[]; ended: number };
 }
 
 /** A twin of the exit that reads every layer, as an engine would. */
 function twinExit(): TwinExit {
   const exit: TwinExit = {
-    ...{ present: new Set(), handed: [], keptUntilMs: [], before: () => {} },
+    ...{ present: new Set(), handed: [], keptUntilMs: [], before: () => {}, ahead: { next: [], ended: 0 } },
     missing: async ({ layers }) => layers.filter(({ digest }) => !exit.present.has(digest)),
     async handOver(image, readBlob, { signal, keepUntilMs, onProgress }): Promise<HandedOver> {
       await exit.before(image, signal);
@@ -73,6 +76,16 @@ function twinExit(): TwinExit {
     },
   };
   return exit;
+}
+
+/** From now on the twin takes in layers while others come. */
+export function takeInAhead(exit: TwinExit, littleBytes: number): void {
+  exit.arriving = {
+    littleBytes,
+    takeIn: async (_image, next) => exit.ahead.next.push(next),
+    end: async () => void exit.ahead.ended++,
+    sweep: async () => {},
+  };
 }
 
 export interface TestJobs extends TestSwarms {

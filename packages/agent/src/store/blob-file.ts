@@ -234,6 +234,15 @@ export class BlobFile implements BlobFacts {
 
   /** Resolves when the piece is verified; rejects with the signal's reason, or ABORTED when the blob is closed. */
   whenHeld(piece: number, signal: AbortSignal): Promise<void> {
+    return this.#when(() => this.held.has(piece), signal);
+  }
+
+  /** Resolves when no more than so many bytes are to come; rejects as `whenHeld`. */
+  whenLacking(bytes: number, signal: AbortSignal): Promise<void> {
+    return this.#when(() => this.size - this.bytesHeld() <= bytes, signal);
+  }
+
+  #when(holds: () => boolean, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
         this.#waiting.delete(look);
@@ -241,7 +250,7 @@ export class BlobFile implements BlobFacts {
         settle();
       };
       const look = (): void => {
-        if (this.held.has(piece)) end(resolve);
+        if (holds()) end(resolve);
         else if (signal.aborted) end(() => reject(signal.reason));
         else if (this.#closed) end(() => reject(new AgentError('ABORTED', `${this.digest} is closed`)));
       };

@@ -107,6 +107,13 @@ export class Swarms {
     }
   }
 
+  /** Resolves when a blob that is being fetched lacks no more than so many bytes, or is fetched no longer. */
+  async nearlyThere(digest: Digest, lackingBytes: number, signal: AbortSignal): Promise<void> {
+    const fetch = this.#fetches.get(digest);
+    const nearly = fetch?.opened.promise.then((blob) => blob.whenLacking(lackingBytes, signal));
+    await Promise.race([nearly, fetch?.promise]).catch(() => {}); // why it failed is told to whoever fetches it
+  }
+
   isFetching(digest: Digest): boolean {
     return this.#fetches.has(digest);
   }
