@@ -9,7 +9,7 @@ import { formatBytes, MIB } from './harness/bytes.mjs';
 import { BenchError } from './harness/errors.mjs';
 import { peakRssMB, resetPeakRss, waitUntilIdle } from './harness/proc.mjs';
 import { measureRows } from './harness/rows.mjs';
-import { openDiskFolder, removeFolder } from './harness/workplace.mjs';
+import { openRoomyFolder, removeFolder } from './harness/workplace.mjs';
 import { lackForNamespaces, removeLeftOverNamespaces } from './netns/namespace.mjs';
 import { openNetwork } from './netns/network.mjs';
 import { inPlace } from './netns/place.mjs';
@@ -61,7 +61,7 @@ export async function runBench({ sizesBytes, rounds, rows, dir, say }) {
   const lack = lackForNamespaces();
   if (lack !== undefined) throw new BenchError(lack);
   removeLeftOverNamespaces();
-  const folder = openDiskFolder(8 * sizeBytes, dir);
+  const folder = openRoomyFolder(8 * sizeBytes, dir);
   say(`an image of ${formatBytes(sizeBytes)} of /usr`);
   const image = await writeUsrImage(path.join(folder, 'layout'), sizeBytes);
   say(`${formatBytes(image.bytes)} packed`);

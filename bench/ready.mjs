@@ -5,9 +5,9 @@
 import path from 'node:path';
 import { MIB } from './harness/bytes.mjs';
 import { BenchError } from './harness/errors.mjs';
-import { availableMemoryBytes, waitUntilIdle } from './harness/proc.mjs';
+import { waitUntilIdle } from './harness/proc.mjs';
 import { measureRows } from './harness/rows.mjs';
-import { openDiskFolder, openMemoryFolder, removeFolder } from './harness/workplace.mjs';
+import { openRoomyFolder, removeFolder } from './harness/workplace.mjs';
 import { lackForNamespaces, removeLeftOverNamespaces } from './netns/namespace.mjs';
 import { openNetwork } from './netns/network.mjs';
 import { push, startDockerRegistry, startEngine } from './peers/engines.mjs';
@@ -41,7 +41,7 @@ export async function runBench({ sizesBytes, rounds, rows, dir, say }) {
   const lack = lackForNamespaces();
   if (lack !== undefined) throw new BenchError(lack);
   removeLeftOverNamespaces();
-  const folder = openFolder(12 * sizeBytes, dir);
+  const folder = openRoomyFolder(12 * sizeBytes, dir);
   const layout = path.join(folder, 'layout');
   const base = Array.from({ length: BASE_LAYERS }, () => sizeBytes / BASE_LAYERS);
   const [plain, thin] = await writeUsrImages(layout, { base, thin: [...base, NEW_LAYER_BYTES] });
@@ -50,12 +50,6 @@ export async function runBench({ sizesBytes, rounds, rows, dir, say }) {
   const ground = { folder, layout, say };
   const measures = { thin: () => measureThin(ground, rounds), base: () => measureBase(ground, rounds) };
   return measureRows({ rows, measures, goals: GOALS, facts: { newLayerMB: newLayer / 1e6 }, say });
-}
-
-/** In memory where there is enough: three hosts have three disks, and here they would wait for one. @param {number} bytes @param {string | undefined} dir */
-function openFolder(bytes, dir) {
-  if (dir === undefined && availableMemoryBytes() > 1.5 * bytes) return openMemoryFolder(bytes);
-  return openDiskFolder(bytes, dir);
 }
 
 /** On loopback; tracker, seeder and agent are new in each round, and brought the base. @param {Ground} ground @param {number} rounds */

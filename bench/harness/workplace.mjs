@@ -48,6 +48,12 @@ export function openDiskFolder(needBytes, parent) {
   return temporaryFolder(place);
 }
 
+/** In memory where there is plenty: hosts have a disk each, and here all would wait for one. @param {number} needBytes @param {string | undefined} parent */
+export function openRoomyFolder(needBytes, parent) {
+  const isPlenty = parent === undefined && availableMemoryBytes() > 1.5 * needBytes + PROCESS_BYTES;
+  return isPlenty ? openMemoryFolder(needBytes) : openDiskFolder(needBytes, parent);
+}
+
 /** @param {string} parent */
 function temporaryFolder(parent) {
   const folder = mkdtempSync(path.join(parent, 'shoal-bench-'));
