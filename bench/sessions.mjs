@@ -26,6 +26,7 @@ const PIECE_BYTES = 4 * 1024 * 1024;
 const PIECES_A_SECOND = 30;
 const IDLE_MS = 20_000;
 const SETTLE_MS = 5000;
+const ASK_EVERY_MS = 200;
 const TIMEOUT_MS = 15 * 60_000;
 const PROGRAM = (/** @type {string} */ name) => path.join(import.meta.dirname, 'programs', `${name}.mjs`);
 
@@ -76,9 +77,11 @@ export async function runBench({ hosts = SESSIONS, dir, say }) {
     );
   }, 10_000);
   const watching = watch(client, job.id, gaps);
+  const asking = ask(client);
   const [last] = await Promise.all([watching, load.next('allReady', TIMEOUT_MS)]);
   clearInterval(progress);
   const work = busy();
+  const answers = await asking.end();
   load.say({ do: 'tally' });
   const tally = await load.next('tally');
   const rss = peakRssMB(tracker.pid);
@@ -96,6 +99,8 @@ export async function runBench({ hosts = SESSIONS, dir, say }) {
     orderMs: orderedMs,
     watchMedianGapMs: sorted[Math.floor(sorted.length / 2)] ?? 0,
     watchLongestGapMs: sorted.at(-1) ?? 0,
+    answerMedianMs: answers[Math.floor(answers.length / 2)] ?? 0,
+    answerLongestMs: answers.at(-1) ?? 0,
     readyHosts: last,
     lostSessions: tally.lost,
     connectCpuSeconds: connected.cpu,
@@ -114,6 +119,27 @@ async function watch(client, id, gaps) {
     ready = view.counts.ready;
   }
   return ready;
+}
+
+/** How long others wait for the tracker meanwhile: one after the other. @param {import('@shoal/tracker/client').TrackerClient} client */
+function ask(client) {
+  /** @type {number[]} */
+  const answers = [];
+  let goesOn = true;
+  const asked = (async () => {
+    for (; goesOn; await delay(ASK_EVERY_MS)) {
+      const before = performance.now();
+      await client.tokens();
+      answers.push(performance.now() - before);
+    }
+  })();
+  return {
+    async end() {
+      goesOn = false;
+      await asked;
+      return answers.toSorted((a, b) => a - b);
+    },
+  };
 }
 
 /** @param {number} pid @param {() => Promise<unknown>} work */

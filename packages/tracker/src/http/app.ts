@@ -15,6 +15,7 @@ import { MAX_AGENT_MESSAGE_BYTES, SESSION_PATH } from '../client/session-message
 import { addHookRoutes, type HookRouteDeps } from '../harbor/hook-routes.ts';
 import { addPreheatRoutes, type PreheatRouteDeps } from '../harbor/preheat-routes.ts';
 import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
+import { createSlices } from '../session/slices.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
 import { addCoverageRoutes, type CoverageRouteDeps } from './coverage-routes.ts';
@@ -48,7 +49,7 @@ export interface AppDeps
         WatchRouteDeps,
       'guards'
     >,
-    AcceptDeps {
+    Omit<AcceptDeps, 'slices'> {
   tokens: TokenStore;
   version: string;
 }
@@ -111,6 +112,7 @@ function newFastify(log: Logger, tls: AppOptions['tls']): FastifyInstance {
 
 function addSessionRoute(app: FastifyInstance, deps: AppDeps): void {
   const onRequest = requireRole(deps.tokens, ['agent', 'seeder']);
+  const slices = createSlices();
   app.get(SESSION_PATH, { websocket: true, onRequest, schema: { hide: true } }, (socket, request) => {
     const { role, id: tokenId } = request.token ?? {};
     if ((role !== 'agent' && role !== 'seeder') || tokenId === undefined) throw new Error('a session without a token');
@@ -118,7 +120,7 @@ function addSessionRoute(app: FastifyInstance, deps: AppDeps): void {
     acceptSession(
       socket,
       { role, tokenId, remoteAddress },
-      { handler: deps.handler, clock: deps.clock, log: deps.log },
+      { handler: deps.handler, clock: deps.clock, log: deps.log, slices },
     );
   });
 }

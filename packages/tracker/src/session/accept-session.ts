@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { WebSocket } from 'ws';
+import { type RawData, WebSocket } from 'ws';
 import type { AgentMessage, AgentRole, Hello, TrackerMessage } from '../client/session-messages.ts';
 import type { SessionError } from '../client/shapes.ts';
 import { type Clock, every } from '../clock.ts';
@@ -12,6 +12,7 @@ import { sessionError, TrackerError } from '../errors.ts';
 import type { AgentSession } from './agent-session.ts';
 import { plainAddress, verifyHello } from './hello.ts';
 import { parseAgentMessage } from './parse-message.ts';
+import type { Slices } from './slices.ts';
 
 export const HEARTBEAT_MS = 15_000;
 export const HELLO_TIMEOUT_MS = 10_000;
@@ -38,9 +39,12 @@ export interface AcceptDeps {
   handler: SessionHandler;
   clock: Clock;
   log: Logger;
+  /** Of all sessions together. */
+  slices: Slices;
 }
 
-export function acceptSession(socket: WebSocket, admission: Admission, { handler, clock, log }: AcceptDeps): void {
+export function acceptSession(socket: WebSocket, admission: Admission, deps: AcceptDeps): void {
+  const { handler, clock, log, slices } = deps;
   const nonce = randomBytes(NONCE_BYTES);
   let session: AgentSession | undefined;
   let ended = false;
@@ -72,13 +76,20 @@ export function acceptSession(socket: WebSocket, admission: Admission, { handler
       handler.message(session, message);
     }
   };
-  socket.on('message', (data) => {
+  const hear = (data: RawData) => {
     if (ended) return;
     try {
       take(String(data));
     } catch (error) {
       line.refuse(refusalOf(error, { log, peerId: session?.peerId }));
     }
+  };
+  socket.on('message', (data) => {
+    const isHeard = slices.run(() => {
+      hear(data);
+      socket.resume();
+    });
+    if (!isHeard) socket.pause(); // who has to wait says nothing more meanwhile, and does not seem gone
   });
   socket.on('close', end);
   socket.on('error', end); // a close follows; a message over the cap ends here with code 1009

@@ -10,6 +10,7 @@ import { newKey, startTracker } from '../tracker.testkit.ts';
 import { acceptSession, HEARTBEAT_MS, HELLO_TIMEOUT_MS } from './accept-session.ts';
 import type { AgentSession } from './agent-session.ts';
 import { createSessionHandler, type SessionHandlerDeps } from './session-handler.ts';
+import { createSlices } from './slices.ts';
 
 interface RawSocket {
   socket: WebSocket;
@@ -207,11 +208,13 @@ describe('a session', () => {
     };
     const sent: { nonce: string }[] = [];
     const send = (text: string) => void sent.push(JSON.parse(text));
-    const socket = Object.assign(new EventEmitter(), { readyState: WebSocket.OPEN, bufferedAmount: 0, send });
+    const socket = Object.assign(new EventEmitter(), {
+      ...{ readyState: WebSocket.OPEN, bufferedAmount: 0, send, resume() {} },
+    });
     acceptSession(
       socket as unknown as WebSocket,
       { role: 'agent', tokenId: 'id', remoteAddress: '127.0.0.1' },
-      { handler, clock: createManualClock(), log },
+      { handler, clock: createManualClock(), log, slices: createSlices() },
     );
     socket.emit('message', helloOf(sent[0]?.nonce ?? ''));
     expect(() => socket.emit('close')).not.toThrow();
