@@ -38,6 +38,7 @@ const BENCHES = {
   proxy: () => import('./proxy.mjs'),
   ready: () => import('./ready.mjs'),
   sessions: () => import('./sessions.mjs'),
+  dashboard: () => import('./dashboard.mjs'),
   swarm: () => import('./swarm.mjs'),
   yield: () => import('./yield.mjs'),
 };
@@ -105,7 +106,7 @@ function optionsFor(bench, values) {
       `--only ${unknown.join(',')}: ${ROWS.length > 0 ? `the rows are ${ROWS.join(', ')}` : 'this bench runs as a whole'}`,
     );
   if (!TAKES_HOSTS && (values.hosts ?? values.cap) !== undefined)
-    throw new UsageError('this bench has no hosts: --hosts and --cap are for swarm and sessions');
+    throw new UsageError('this bench has no hosts: --hosts and --cap are for dashboard, sessions and swarm');
   const say = (/** @type {string} */ line) => void process.stderr.write(`bench: ${line}\n`);
   return {
     ...{ sizesBytes, rounds, rows: ROWS.filter((row) => rows.includes(row)), dir: values.dir, say },

@@ -1,13 +1,14 @@
 /*
  * Thousands of agents that have sessions with a tracker and nothing else: they join what jobs name, take the hashes, say
  * every `reportMs` what they have, and are ready when all hashes have come. One seeder publishes hashes of a blob it
- * never read. Argument: JSON { url, agentToken, seederToken, count, piecesPerSecond }.
+ * never read. Argument: JSON { url, agentToken, seederToken, count, piecesPerSecond, reportEveryMs? }. With `reportEveryMs`
+ * nobody publishes anything: agents say so often that they have one piece more.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { connectSession } from '@shoal/tracker/client';
 import { failed, obey, tell } from './line-protocol.mjs';
 
-const { url, agentToken, seederToken, count, piecesPerSecond } = JSON.parse(process.argv[2] ?? '{}');
+const { url, agentToken, seederToken, count, piecesPerSecond, reportEveryMs } = JSON.parse(process.argv[2] ?? '{}');
 const HASH_BYTES = 32;
 const CONNECTING = 100;
 /** As agents do: what they hold and moved is said less often than what a job does. */
@@ -71,7 +72,13 @@ async function startAgent(index) {
           state: 'fetching',
         };
         session.send({ type: 'join', request: 1, digest: layer.digest, jobId: message.jobId });
-        const timer = setInterval(() => report(timer), message.reportMs);
+        const everyMs = reportEveryMs ?? message.reportMs;
+        setTimeout(
+          () => {
+            const timer = setInterval(() => report(timer), everyMs);
+          },
+          (everyMs * index) / count,
+        );
       } else if (message.type === 'joined' && work !== undefined) {
         tally.joined++;
         work.swarm = message.swarm;
@@ -85,6 +92,7 @@ async function startAgent(index) {
   });
   const report = (/** @type {NodeJS.Timeout} */ timer) => {
     if (work === undefined || work.pieces === 0) return;
+    if (reportEveryMs !== undefined && work.known < work.pieces) work.known++;
     const { jobId, reference, swarm, size, pieces, known } = work;
     if (work.state === 'loading') work.state = 'ready';
     else if (known === pieces) work.state = 'loading';
@@ -111,7 +119,7 @@ async function startSeeder() {
   await connect({
     ...{ name: 'seeder', token: seederToken, index: count },
     onMessage(session, message) {
-      if (message.type !== 'seed') return;
+      if (message.type !== 'seed' || reportEveryMs !== undefined) return;
       const { swarm, size, pieceLength } = message;
       const pieces = Math.ceil(size / pieceLength);
       let next = 0;

@@ -1,8 +1,9 @@
 /*
- * A tracker as a program of its own, without TLS. Argument: JSON { dataDir, source, host? }, where source is
+ * A tracker as a program of its own, without TLS, with its page. Argument: JSON { dataDir, source, host? }, where source is
  * { layout: folder }, { generated: { keyHex, digest, sizeBytes } } or { several: … }. Tells `ready` with its URL and an admin token.
  * Who cannot reach that URL gives orders { do: 'call', method, argument } for the tracker's typed client.
  */
+import { dashboardFolders } from '@shoal/dashboard';
 import { createUpstream } from '@shoal/registry';
 import { createTracker } from '@shoal/tracker';
 import { createTrackerClient } from '@shoal/tracker/client';
@@ -21,6 +22,7 @@ async function main() {
     openSource: sourceOpener(source),
     ...(source.registry ? { openUpstream: () => createUpstream(source.registry) } : {}),
     logger: pino({ level: 'error' }, pino.destination(2)),
+    dashboard: dashboardFolders,
     version: 'bench',
   });
   const token = tracker.createToken('admin', 'bench');

@@ -14,7 +14,7 @@ import { type Bandwidth, createBandwidth } from './bandwidth/bandwidth.ts';
 import { openNicCounters } from './bandwidth/nic-counters.ts';
 import { createShareClient } from './bandwidth/share-client.ts';
 import { openTrafficControl } from './bandwidth/traffic-control.ts';
-import { createYielding } from './bandwidth/yielding.ts';
+import { createYielding, type Measured } from './bandwidth/yielding.ts';
 import { type Cache, type CacheOptions, type CacheParts, openCache } from './cache/cache.ts';
 import { createCacheDesk } from './cache/cache-desk.ts';
 import { needsOf } from './cache/needs.ts';
@@ -204,7 +204,9 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   const control =
     options.control && (await openControlApi({ ...options.control, dataDir, status, cache: desk, onStop }));
   if (control) closers.add(control, () => control.close());
-  closers.add(startReports({ jobs, swarms, moved, send, cache, held }), (timers) => timers.forEach(clearInterval));
+  closers.add(startReports({ jobs, swarms, moved, measured: () => yielding.measured, send, cache, held }), (timers) =>
+    timers.forEach(clearInterval),
+  );
 
   const { tracker, peer, name, labels } = options;
   session = connectSession({
@@ -265,13 +267,15 @@ interface Reporting {
   jobs: JobRunner;
   swarms: Swarms;
   moved(): AgentStatus['traffic'];
+  /** The network card, where it can be read. */
+  measured(): Measured | undefined;
   send: Session['send'];
   cache: Cache;
   held: HeldImages | undefined;
 }
 
 /** What the tracker is told unasked: jobs a few times a second, swarms and traffic once; in jobs of many hosts less often. */
-function startReports({ jobs, swarms, moved, send, cache, held }: Reporting): NodeJS.Timeout[] {
+function startReports({ jobs, swarms, moved, measured, send, cache, held }: Reporting): NodeJS.Timeout[] {
   let lastTraffic = '';
   let reportedMs = Number.NEGATIVE_INFINITY;
   const reportTraffic = (): void => {
@@ -280,7 +284,8 @@ function startReports({ jobs, swarms, moved, send, cache, held }: Reporting): No
     swarms.reportHave();
     const traffic = moved();
     const text = JSON.stringify(traffic);
-    if (text !== lastTraffic) send({ type: 'traffic', ...traffic });
+    const card = measured();
+    if (text !== lastTraffic) send({ type: 'traffic', ...traffic, ...(card && { card: inWholeBytes(card) }) });
     lastTraffic = text;
   };
   /** Whether something may go from cache and engine. */
@@ -294,6 +299,14 @@ function startReports({ jobs, swarms, moved, send, cache, held }: Reporting): No
     setInterval(reportTraffic, HAVE_MS),
     setInterval(() => void round(), ROUND_MS),
   ];
+}
+
+function inWholeBytes({ business, own }: Measured): Measured {
+  const whole = ({ download, upload }: Measured['own']) => ({
+    download: Math.max(0, Math.round(download)),
+    upload: Math.max(0, Math.round(upload)),
+  });
+  return { business: whole(business), own: whole(own) };
 }
 
 function runAfter(delayMs: number, run: () => void): () => void {

@@ -4,6 +4,7 @@
  */
 
 import { h } from './dom.ts';
+import { inOrder } from './format.ts';
 import { HOST_STATES, type HostState } from './host-state.ts';
 
 export interface Cell {
@@ -99,8 +100,7 @@ export function createCells(onChoose: (cell: Cell) => void): Cells {
     element: canvas,
     place(given) {
       const before = cells[chosen];
-      const order = new Intl.Collator('en', { numeric: true });
-      cells = [...given].sort((a, b) => order.compare(a.name, b.name));
+      cells = inOrder(given);
       places = new Map(cells.map((cell, at) => [cell, at]));
       chosen = before === undefined ? -1 : (places.get(before) ?? -1);
       layOut();

@@ -26,6 +26,15 @@ export function percentText(part: number, whole: number): string {
   return whole === 0 ? '–' : `${Math.floor((part * 100) / whole)} %`;
 }
 
+/** host-9 before host-10. A collator says so, too, and takes a tenth of a second for ten thousand names. */
+export function inOrder<T extends { name: string }>(named: readonly T[]): T[] {
+  const keyOf = (name: string) => name.toLowerCase().replaceAll(/\d+/g, (digits) => digits.padStart(10, '0'));
+  return named
+    .map((one) => ({ one, key: keyOf(one.name) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ one }) => one);
+}
+
 /** The last parts of a reference: registries are long and all the same. */
 export function shortReference(reference: string): string {
   const slash = reference.indexOf('/');

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Cell } from './cells.ts';
-import { bytesText, durationText, percentText, shortReference } from './format.ts';
+import { bytesText, durationText, inOrder, percentText, shortReference } from './format.ts';
 import { applyCells } from './job-hosts.ts';
 import { createSseReader } from './sse.ts';
 import { DICTIONARIES, type TextKey } from './text.ts';
+
+it('hosts stand in the order of their numbers, whatever their case', () => {
+  const named = ['web-10', 'Web-9', 'db-2a', 'db-2', 'web-9-b'].map((name) => ({ name }));
+  expect(inOrder(named).map(({ name }) => name)).toEqual(['db-2', 'db-2a', 'Web-9', 'web-9-b', 'web-10']);
+});
 
 describe('amounts and times', () => {
   it.each([

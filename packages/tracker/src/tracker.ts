@@ -116,7 +116,7 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const pulls = createPulls(options.openUpstream ?? (() => undefined));
   const core = createCore(db, options, { openSource: sources.open, pulls });
   const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor, fleet } = core;
-  const handler = createSessionHandler({ ...core, version, log });
+  const handler = createSessionHandler({ ...core, clock, version, log });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const metricFigures = () => metricsOf(core);

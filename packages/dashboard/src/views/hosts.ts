@@ -2,7 +2,7 @@
 import type { HostGroup, HostView } from '@shoal/tracker/client';
 import { type ApiError, call } from '../api.ts';
 import { fill, h, setText } from '../dom.ts';
-import { bytesText } from '../format.ts';
+import { bytesText, inOrder, rateText } from '../format.ts';
 import { badge, panel } from '../parts.ts';
 import { numberText, t, timeText } from '../text.ts';
 import type { View, ViewContext } from '../view.ts';
@@ -11,6 +11,8 @@ import { virtualTable } from '../virtual-table.ts';
 const SHOWN_GROUPS = 8;
 /** The list of all hosts is megabytes: it is asked again when somebody came or left, at most so often. */
 const AGAIN_MS = 15_000;
+/** A host says what its card does while it moves something of ours. */
+const FRESH_MS = 60_000;
 
 interface Line {
   host: HostView;
@@ -37,8 +39,7 @@ export function hostsView({ live, announce }: ViewContext): View {
     loadedAt = performance.now();
     try {
       const hosts = await call<HostView[]>('GET', 'v1/hosts');
-      const order = new Intl.Collator('en', { numeric: true });
-      lines = hosts.sort((a, b) => order.compare(a.name, b.name)).map((host) => ({ host, text: searchable(host) }));
+      lines = inOrder(hosts).map((host) => ({ host, text: searchable(host) }));
       filter();
     } catch (error) {
       announce((error as ApiError).message, 'error');
@@ -69,6 +70,13 @@ export function hostsView({ live, announce }: ViewContext): View {
   return { element, close: unsubscribe };
 }
 
+/** Ours and all else, down and up; what is old says nothing of now. */
+function cardText({ business, own, at }: NonNullable<HostView['card']>): string {
+  if (Date.now() - Date.parse(at) > FRESH_MS) return '–';
+  const of = ({ download, upload }: typeof own) => `↓ ${rateText(download)} ↑ ${rateText(upload)}`;
+  return `${of(own)} · ${t('business')} ${of(business)}`;
+}
+
 function searchable({ name, labels, version, platform, role, online }: HostView): string {
   const words = [name, labelsText(labels), version, platform.os, platform.architecture, platform.osVersion ?? '', role];
   return [...words, online ? t('online') : t('offline')].join(' ').toLowerCase();
@@ -94,6 +102,7 @@ function columns() {
     ),
     of(t('version'), '1fr', ({ version }) => version),
     of(t('engine'), '1fr', ({ engine }) => (engine ? engine.version : '–')),
+    of(t('card'), '2fr', ({ card }) => (card ? cardText(card) : '–')),
     of(t('received'), '6.5rem', ({ traffic }) => bytesText(traffic.receivedBytes)),
     of(t('lastSeen'), '2fr', ({ online, lastSeenAt }) => (online ? '' : timeText(lastSeenAt))),
   ];

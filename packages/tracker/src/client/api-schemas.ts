@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { instantSchema } from './job-schemas.ts';
 import {
   amountSchema,
+  cardRatesSchema,
   digestSchema,
   engineSchema,
   labelsSchema,
@@ -33,6 +34,10 @@ export const hostViewSchema = z.object({
   engine: engineSchema.nullable(),
   version: z.string(),
   traffic: trafficSchema,
+  card: cardRatesSchema
+    .extend({ at: instantSchema })
+    .optional()
+    .describe('the network card when it last moved something of ours'),
 });
 export type HostView = z.infer<typeof hostViewSchema>;
 

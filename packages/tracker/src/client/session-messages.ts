@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { JobTerms } from './job-schemas.ts';
 import {
   amountSchema,
+  cardRatesSchema,
   digestSchema,
   engineSchema,
   type ImageReport,
@@ -149,7 +150,10 @@ export const reportSchema = z.object({
   events: z.array(jobEventSchema).max(MAX_JOB_EVENTS).optional().describe('since the last report'),
 });
 
-export const trafficMessageSchema = trafficSchema.extend({ type: z.literal('traffic') });
+export const trafficMessageSchema = trafficSchema.extend({
+  type: z.literal('traffic'),
+  card: cardRatesSchema.optional().describe('the network card lately, where it can be read'),
+});
 
 const partSchema = z.number().min(0).max(1).describe('of the cap');
 

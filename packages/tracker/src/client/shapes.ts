@@ -52,6 +52,13 @@ export const trafficSchema = z.object({
 });
 export type Traffic = z.infer<typeof trafficSchema>;
 
+const ratesSchema = z.object({ download: amountSchema, upload: amountSchema });
+export const cardRatesSchema = z.object({
+  business: ratesSchema.describe('bytes a second that are not ours'),
+  own: ratesSchema,
+});
+export type CardRates = z.infer<typeof cardRatesSchema>;
+
 export const classSchema = z.enum(['pull', 'prewarm']);
 export type JobClass = z.infer<typeof classSchema>;
 

@@ -12,6 +12,7 @@ import type { Presence } from './presence.ts';
 
 export interface KnownAgent extends AgentRecord {
   online: boolean;
+  card?: AgentSession['card'];
 }
 
 export interface AgentRoster {
@@ -70,7 +71,8 @@ export function createAgentRoster({ store, presence, clock, log }: AgentRosterDe
     all: () =>
       [...records.values()].map((record) => {
         const session = presence.get(record.peerId);
-        return session ? { ...recordOf(session, clock.now()), online: true } : { ...record, online: false };
+        if (session === undefined) return { ...record, online: false };
+        return { ...recordOf(session, clock.now()), online: true, card: session.card };
       }),
   };
 }
@@ -80,6 +82,9 @@ function recordOf(session: AgentSession, nowMs: number): AgentRecord {
   return { peerId, name, role, lastSeenAtMs: nowMs, labels, platform, engine, version, traffic };
 }
 
-export function viewOfAgent({ lastSeenAtMs, ...agent }: KnownAgent): HostView {
-  return { ...agent, lastSeenAt: new Date(lastSeenAtMs).toISOString() };
+export function viewOfAgent({ lastSeenAtMs, card, ...agent }: KnownAgent): HostView {
+  const view = { ...agent, lastSeenAt: new Date(lastSeenAtMs).toISOString() };
+  if (card === undefined) return view;
+  const { atMs, ...rates } = card;
+  return { ...view, card: { ...rates, at: new Date(atMs).toISOString() } };
 }

@@ -3,7 +3,7 @@
  */
 import type { Platform } from '@shoal/oci';
 import type { AgentRole, Neighbour, TrackerMessage } from '../client/session-messages.ts';
-import type { EngineInfo, SessionError, Traffic } from '../client/shapes.ts';
+import type { CardRates, EngineInfo, SessionError, Traffic } from '../client/shapes.ts';
 
 export interface AgentSession {
   peerId: string;
@@ -19,6 +19,8 @@ export interface AgentSession {
   platform: Platform;
   engine: EngineInfo | null;
   traffic: Traffic;
+  /** Of its network card, when it last said so. */
+  card?: CardRates & { atMs: number };
   tokenId: string;
   send(message: TrackerMessage): void;
   /** A message that was made once for many; as bytes all of them share its memory. */

@@ -4,6 +4,7 @@
 
 import { exportRawPublicKey } from '@shoal/wire';
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
 import { sessionError } from '../errors.ts';
 import type { FleetDesk } from '../fleet/fleet-desk.ts';
 import type { ForeignPeers } from '../foreign/foreign-peers.ts';
@@ -29,6 +30,7 @@ export interface SessionHandlerDeps {
   foreign: ForeignPeers | undefined;
   moved: MovedBytes;
   secrets: TrackerSecrets;
+  clock: Clock;
   version: string;
   log: Logger;
 }
@@ -74,8 +76,9 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
         case 'shares':
           return deps.shares.asked(session, message);
         case 'traffic': {
-          const { sentBytes, receivedBytes, originBytes } = message;
+          const { sentBytes, receivedBytes, originBytes, card } = message;
           session.traffic = { sentBytes, receivedBytes, originBytes };
+          if (card !== undefined) session.card = { ...card, atMs: deps.clock.now() };
           deps.moved.add(session.peerId, session.traffic);
         }
       }

@@ -184,6 +184,22 @@ describe('a session', () => {
     await raw.closed;
   });
 
+  it('shows what the card of a host did when it last moved something, while the host is here', async () => {
+    const kit = await startTracker();
+    const agent = await kit.agent('a');
+    const none = { sentBytes: 0, receivedBytes: 0, originBytes: 0 };
+    const card = { business: { download: 9e6, upload: 4 }, own: { download: 3e6, upload: 0 } };
+    agent.send({ type: 'traffic', ...none, card });
+    await agent.settled();
+    expect((await kit.client.hosts())[0]?.card).toEqual({ ...card, at: expect.stringMatching(/Z$/) });
+    agent.send({ type: 'traffic', ...none, sentBytes: 1 }); // a host whose card cannot be read any more
+    await agent.settled();
+    expect((await kit.client.hosts())[0]?.card).toMatchObject(card);
+    await agent.close();
+    await expect.poll(async () => (await kit.client.hosts())[0]?.online).toBe(false);
+    expect((await kit.client.hosts())[0]).not.toHaveProperty('card');
+  });
+
   it('shows the traffic an agent reports, also after it left', async () => {
     const kit = await startTracker();
     const agent = await kit.agent('a');
