@@ -13,6 +13,7 @@ interface ErrorRow {
 export const ERRORS = {
   BAD_OPTIONS: { text: 'the tracker cannot start with these options', status: 500, retryable: false },
   NEWER_DATABASE: { text: 'the data folder was written by a newer tracker', status: 500, retryable: false },
+  NO_SQLITE: { text: 'SQLite cannot be loaded, and the tracker needs it', status: 500, retryable: false },
   NO_DATABASE: { text: "there is no tracker's database", status: 500, retryable: false },
   BAD_BACKUP: { text: "this is no whole copy of a tracker's database", status: 500, retryable: false },
   TRACKER_RUNS: { text: 'a tracker runs on this data folder; stop it, then try again', status: 500, retryable: false },

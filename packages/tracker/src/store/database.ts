@@ -11,15 +11,18 @@ import { MIGRATIONS } from './migrations.ts';
 export type Database = Sqlite.Database;
 
 export const DATABASE_FILE = 'tracker.db';
+/** Node's, of a native module that is missing, for another platform or for another Node. */
+const BINARY_ERRORS: ReadonlySet<string> = new Set(['MODULE_NOT_FOUND', 'ERR_DLOPEN_FAILED']);
 /** `shoal token create` writes while the tracker runs. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-export function openDatabase(dataDir: string): Database {
+/** `nativeBinding` is for tests. Throws NO_SQLITE, NEWER_DATABASE. */
+export function openDatabase(dataDir: string, nativeBinding?: string): Database {
   mkdirSync(dataDir, { recursive: true });
   const file = join(dataDir, DATABASE_FILE);
   // The file holds the tracker's private key: made for the owner only, before SQLite makes it for all.
   closeSync(openSync(file, 'a', 0o600));
-  const db = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
+  const db = openFile(file, nativeBinding);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');
   db.pragma('foreign_keys = ON');
@@ -30,6 +33,22 @@ export function openDatabase(dataDir: string): Database {
     throw error;
   }
   return db;
+}
+
+/** The binary of SQLite is looked for when the first file is opened. */
+function openFile(file: string, nativeBinding?: string): Database {
+  try {
+    return new Sqlite(file, { timeout: BUSY_TIMEOUT_MS, ...(nativeBinding !== undefined && { nativeBinding }) });
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (!BINARY_ERRORS.has(code) && !message.startsWith('Could not locate the bindings file')) throw error;
+    throw new TrackerError(
+      'NO_SQLITE',
+      `better_sqlite3.node for ${process.platform}-${process.arch} and Node ${process.versions.node} is missing or another one's: ` +
+        'a package for agents alone has none (npm run package -- --native FILE); in a checkout run npm rebuild better-sqlite3',
+      { cause: error },
+    );
+  }
 }
 
 /** Each step is one transaction together with the version it leads to. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +6,16 @@ import { createToken, listTokens, revokeToken } from '../tokens.ts';
 import { temporaryFolder } from '../tracker.testkit.ts';
 import { migrate, openDatabase } from './database.ts';
 import { loadSecrets } from './settings-store.ts';
+
+describe('a package without the binary of SQLite', () => {
+  it.each(['none.node', 'spoilt.node'])('says what to do: %s', (name) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'spoilt.node'), 'for another platform');
+    expect(() => openDatabase(folder, join(folder, name))).toThrow(
+      expect.objectContaining({ code: 'NO_SQLITE', message: expect.stringContaining('--native FILE') }),
+    );
+  });
+});
 
 describe('migrations', () => {
   it('are applied in order, each once', () => {
