@@ -9,8 +9,9 @@ import type { View, ViewContext } from '../view.ts';
 import { virtualTable } from '../virtual-table.ts';
 
 const SHOWN_GROUPS = 8;
-/** The list of all hosts is megabytes: it is asked again when somebody came or left, at most so often. */
+/** How often the list is asked again: of ten thousand hosts it is megabytes, and comes every few minutes. */
 const AGAIN_MS = 15_000;
+const AGAIN_MS_A_HOST = 15;
 /** A host says what its card does while it moves something of ours. */
 const FRESH_MS = 60_000;
 
@@ -49,8 +50,9 @@ export function hostsView({ live, announce }: ViewContext): View {
   const unsubscribe = live.subscribe(() => {
     const { fleet } = live;
     if (!fleet) return;
+    if (performance.now() - loadedAt > Math.max(AGAIN_MS, lines.length * AGAIN_MS_A_HOST)) void load();
     const now = JSON.stringify([fleet.zones, fleet.versions, fleet.platforms]);
-    if (now === said || performance.now() - loadedAt < AGAIN_MS) return;
+    if (now === said) return;
     said = now;
     fill(
       groups,
@@ -58,7 +60,6 @@ export function hostsView({ live, announce }: ViewContext): View {
       groupPart(t('byVersion'), fleet.versions),
       groupPart(t('byPlatform'), fleet.platforms),
     );
-    void load();
   });
   const element = h(
     'div',
