@@ -3,16 +3,11 @@
  * long a click or a key takes to be seen (the browser's own Event Timing), the page's heap after a collection at the
  * start and the end, and what the page costs the tracker. A round is a minute.
  */
-import { randomBytes } from 'node:crypto';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createTrackerClient } from '@shoal/tracker/client';
 import { chromium } from 'playwright-core';
-import { startChild } from './harness/child.mjs';
 import { cleanUpAfter } from './harness/cleanup.mjs';
 import { judge } from './harness/goals.mjs';
-import { cpuSeconds } from './harness/proc.mjs';
-import { openDiskFolder, removeFolder } from './harness/workplace.mjs';
+import { CONNECT_TIMEOUT_MS, measured, openManySessions } from './shoal/many-sessions.mjs';
 
 /** @type {readonly string[]} */
 export const ROWS = [];
@@ -23,13 +18,9 @@ export const MAX_HOSTS = 20_000;
 
 const HOSTS = 10_000;
 const EVENTS_A_MINUTE = 50_000;
-const PIECES = 2000;
-const PIECE_BYTES = 4 * 1024 * 1024;
 const QUIET_MS = 20_000;
 const MINUTE_MS = 60_000;
-const TIMEOUT_MS = 15 * 60_000;
 const PAGE_TIMEOUT_MS = 60_000;
-const PROGRAM = (/** @type {string} */ name) => path.join(import.meta.dirname, 'programs', `${name}.mjs`);
 
 /** @type {readonly import('./harness/goals.mjs').Goal[]} */
 const GOALS = [
@@ -40,33 +31,13 @@ const GOALS = [
 
 /** @param {import('./run.mjs').BenchOptions} options @returns {Promise<import('./run.mjs').BenchResult>} */
 export async function runBench({ hosts = HOSTS, rounds, dir, say }) {
-  const folder = openDiskFolder(1e9, dir);
-  const generated = {
-    keyHex: randomBytes(32).toString('hex'),
-    digest: `sha256:${randomBytes(32).toString('hex')}`,
-    sizeBytes: PIECES * PIECE_BYTES,
-  };
-  const argument = JSON.stringify({ dataDir: path.join(folder, 'tracker'), source: { generated } });
-  const tracker = startChild(process.execPath, [PROGRAM('shoal-tracker'), argument]);
-  const { url, token } = await tracker.next('ready');
-  const client = createTrackerClient({ url, token });
-  const tokenOf = async (/** @type {'agent' | 'seeder'} */ role) =>
-    (await client.createToken({ role, name: 'load' })).token;
-  const reportEveryMs = (hosts * 60_000) / EVENTS_A_MINUTE;
-  const tokens = { agentToken: await tokenOf('agent'), seederToken: await tokenOf('seeder') };
-  const load = startChild(process.execPath, [
-    PROGRAM('session-load'),
-    JSON.stringify({ url, ...tokens, count: hosts, piecesPerSecond: 0, reportEveryMs }),
-  ]);
-  await load.next('ready', TIMEOUT_MS);
+  const reportEveryMs = (hosts * MINUTE_MS) / EVENTS_A_MINUTE;
+  const site = await openManySessions(dir, { count: hosts, piecesPerSecond: 0, reportEveryMs });
+  const { url, token, client, load, trackerPid } = site;
+  await load.next('ready', CONNECT_TIMEOUT_MS);
   const job = await client.createJob({ images: ['bench.test/generated:1'] });
   await delay(reportEveryMs + QUIET_MS);
-  const percent = async (/** @type {() => Promise<unknown>} */ work) => {
-    const [cpu, at] = [cpuSeconds([tracker.pid]), performance.now()];
-    await work();
-    return ((cpuSeconds([tracker.pid]) - cpu) * 100_000) / (performance.now() - at);
-  };
-  const alone = await percent(() => delay(QUIET_MS));
+  const { percent: alone } = await measured(trackerPid, () => delay(QUIET_MS));
   say(`the tracker alone takes ${alone.toFixed(1)} % of a core`);
   const page = await openPage(url, token);
   const tableMs = await openTable(page, url, hosts);
@@ -74,7 +45,7 @@ export async function runBench({ hosts = HOSTS, rounds, dir, say }) {
   const jobMs = await openJob(page, url, job.id);
   say(`the job's page after ${jobMs.toFixed(0)} ms`);
   const heapBefore = await heapMB(page);
-  const watched = await percent(async () => {
+  const { percent: watched } = await measured(trackerPid, async () => {
     for (let minute = 0; minute < rounds; minute++) {
       await useIt(page, url, job.id);
       say(`minute ${minute + 1}: heap ${(await heapMB(page)).toFixed(1)} MB`);
@@ -85,10 +56,7 @@ export async function runBench({ hosts = HOSTS, rounds, dir, say }) {
     (/** @type {number} */ a, /** @type {number} */ b) => a - b,
   );
   await page.context().browser()?.close();
-  await client.close();
-  await load.stop();
-  await tracker.stop();
-  removeFolder(folder);
+  await site.close();
   const figures = {
     hosts,
     longestInteractionMs: durations.at(-1) ?? 0,

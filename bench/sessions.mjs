@@ -3,14 +3,10 @@
  * whose blob has 2,000 pieces that nobody has yet. Measures the tracker's process alone: its share of one core, its peak
  * memory, and how live a watched job stays.
  */
-import { randomBytes } from 'node:crypto';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createTrackerClient } from '@shoal/tracker/client';
-import { startChild } from './harness/child.mjs';
 import { judge } from './harness/goals.mjs';
-import { cpuSeconds, peakRssMB } from './harness/proc.mjs';
-import { openDiskFolder, removeFolder } from './harness/workplace.mjs';
+import { peakRssMB } from './harness/proc.mjs';
+import { CONNECT_TIMEOUT_MS, measured, meter, openManySessions, PIECES } from './shoal/many-sessions.mjs';
 
 /** @type {readonly string[]} */
 export const ROWS = [];
@@ -21,14 +17,10 @@ export const TAKES_HOSTS = true;
 export const MAX_HOSTS = 20_000;
 
 const SESSIONS = 10_000;
-const PIECES = 2000;
-const PIECE_BYTES = 4 * 1024 * 1024;
 const PIECES_A_SECOND = 30;
 const IDLE_MS = 20_000;
 const SETTLE_MS = 5000;
 const ASK_EVERY_MS = 200;
-const TIMEOUT_MS = 15 * 60_000;
-const PROGRAM = (/** @type {string} */ name) => path.join(import.meta.dirname, 'programs', `${name}.mjs`);
 
 /** @type {readonly import('./harness/goals.mjs').Goal[]} */
 const GOALS = [
@@ -39,33 +31,19 @@ const GOALS = [
 
 /** @param {import('./run.mjs').BenchOptions} options @returns {Promise<import('./run.mjs').BenchResult>} */
 export async function runBench({ hosts = SESSIONS, dir, say }) {
-  const folder = openDiskFolder(1e9, dir);
-  const generated = {
-    keyHex: randomBytes(32).toString('hex'),
-    digest: `sha256:${randomBytes(32).toString('hex')}`,
-    sizeBytes: PIECES * PIECE_BYTES,
-  };
-  const argument = JSON.stringify({ dataDir: path.join(folder, 'tracker'), source: { generated } });
-  const tracker = startChild(process.execPath, [PROGRAM('shoal-tracker'), argument]);
-  const { url, token } = await tracker.next('ready');
-  const client = createTrackerClient({ url, token });
-  const agentToken = (await client.createToken({ role: 'agent', name: 'load' })).token;
-  const seederToken = (await client.createToken({ role: 'seeder', name: 'load' })).token;
-  const load = startChild(process.execPath, [
-    PROGRAM('session-load'),
-    JSON.stringify({ url, agentToken, seederToken, count: hosts, piecesPerSecond: PIECES_A_SECOND }),
-  ]);
-  const connecting = meter(tracker.pid);
-  await load.next('ready', TIMEOUT_MS);
+  const site = await openManySessions(dir, { count: hosts, piecesPerSecond: PIECES_A_SECOND });
+  const { client, load, trackerPid } = site;
+  const connecting = meter(trackerPid);
+  await load.next('ready', CONNECT_TIMEOUT_MS);
   const connected = connecting();
   say(`${hosts} sessions in ${connected.seconds.toFixed(1)} s, ${connected.cpu.toFixed(1)} s of CPU`);
   await delay(SETTLE_MS);
-  const idle = await measured(tracker.pid, () => delay(IDLE_MS));
+  const idle = await measured(trackerPid, () => delay(IDLE_MS));
   say(`idle: ${idle.percent.toFixed(1)} % of a core`);
 
   const gaps = /** @type {number[]} */ ([]);
   const ordering = performance.now();
-  const busy = meter(tracker.pid);
+  const busy = meter(trackerPid);
   const job = await client.createJob({ images: ['bench.test/generated:1'], waves: undefined });
   const orderedMs = performance.now() - ordering;
   say(`ordered for ${job.counts.hosts} hosts in ${orderedMs.toFixed(0)} ms`);
@@ -78,17 +56,14 @@ export async function runBench({ hosts = SESSIONS, dir, say }) {
   }, 10_000);
   const watching = watch(client, job.id, gaps);
   const asking = ask(client);
-  const [last] = await Promise.all([watching, load.next('allReady', TIMEOUT_MS)]);
+  const [last] = await Promise.all([watching, load.next('allReady', CONNECT_TIMEOUT_MS)]);
   clearInterval(progress);
   const work = busy();
   const answers = await asking.end();
   load.say({ do: 'tally' });
   const tally = await load.next('tally');
-  const rss = peakRssMB(tracker.pid);
-  await client.close();
-  await load.stop();
-  await tracker.stop();
-  removeFolder(folder);
+  const rss = peakRssMB(trackerPid);
+  await site.close();
   const sorted = gaps.toSorted((a, b) => a - b);
   const figures = {
     sessions: hosts,
@@ -139,22 +114,5 @@ function ask(client) {
       await asked;
       return answers.toSorted((a, b) => a - b);
     },
-  };
-}
-
-/** @param {number} pid @param {() => Promise<unknown>} work */
-async function measured(pid, work) {
-  const end = meter(pid);
-  await work();
-  return end();
-}
-
-/** @param {number} pid */
-function meter(pid) {
-  const [cpu, at] = [cpuSeconds([pid]), performance.now()];
-  return () => {
-    const seconds = (performance.now() - at) / 1000;
-    const used = cpuSeconds([pid]) - cpu;
-    return { seconds, cpu: used, percent: (used * 100) / seconds };
   };
 }
