@@ -20,6 +20,8 @@ export default defineConfig({
     passWithNoTests: true,
     // CI must run everything: one forgotten `.only` would hide the rest.
     allowOnly: false,
+    // It says at every start that its defaults are for tests.
+    onConsoleLog: (text) => !text.includes('oidc-provider '),
     projects: [
       { test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], testTimeout: 20_000 } },
       {

@@ -24,12 +24,13 @@ function load<T>(spec: ConfigFile<T>, text: string, env: Record<string, string> 
 describe('docs/operations.md', () => {
   it('has no YAML but what these tests read', () => {
     const heads = blocks('yaml').map((block) => block.split('\n')[0]);
-    expect(heads.map((head) => head?.slice(0, 14))).toEqual(['# tracker.yaml', '# agent.yaml']);
+    expect(heads.map((head) => head?.slice(0, 14))).toEqual(['# tracker.yaml', '# tracker.yaml', '# agent.yaml']);
   });
 
   it('shows settings that daemons take', () => {
-    const [tracker = '', agent = ''] = blocks('yaml');
-    expect(load(trackerConfigFile(HOST), tracker)).toMatchObject({ marathon: [{ prewarm: { priority: 10 } }] });
+    const [oidc = '', marathon = '', agent = ''] = blocks('yaml');
+    expect(load(trackerConfigFile(HOST), oidc)).toMatchObject({ oidc: { admins: ['shoal-admins'] } });
+    expect(load(trackerConfigFile(HOST), marathon)).toMatchObject({ marathon: [{ prewarm: { priority: 10 } }] });
     expect(load(AGENT, agent)).toMatchObject({ labels: { rack: 'r1', build: '20348' } });
   });
 

@@ -8,6 +8,7 @@ import {
   type TestAgent,
   type TestAgentOptions,
   type TestTracker,
+  type TestTrackerOptions,
 } from '../../packages/tracker/src/tracker.testkit.ts';
 import { type OpenedPage, openPage } from './browser.ts';
 
@@ -30,8 +31,8 @@ export interface Progress {
   error?: { code: string; text: string; retryable: boolean };
 }
 
-export async function dashboardSite(): Promise<DashboardSite> {
-  const kit = await startTracker({ dashboard: FOLDERS });
+export async function dashboardSite(options: TestTrackerOptions = {}): Promise<DashboardSite> {
+  const kit = await startTracker({ dashboard: FOLDERS, ...options });
   kit.source.tag('team/app:1', imageIn(kit.source, { layers: [{ name: 'base', size: IMAGE_BYTES }] }));
   return Object.assign(kit, {
     say(agent: TestAgent, jobId: string, { state = 'fetching', part = 0, feeders = [], error }: Progress) {

@@ -34,8 +34,9 @@ export const session = {
 };
 
 /** Throws ApiError; UNREACHABLE when nobody answers. */
-export async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
-  return (await (await ask(path, { method, body })).json()) as T;
+export async function call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  const response = await ask(path, { method, body });
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 /** One that is given up when nobody wants it any more: a browser asks six things at a time, the rest wait. */
@@ -50,13 +51,14 @@ export async function tell(path: string): Promise<void> {
 }
 
 interface Ask {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'DELETE';
   body?: unknown;
   signal?: AbortSignal;
 }
 
 async function ask(path: string, { method = 'GET', body, signal }: Ask): Promise<Response> {
-  const headers: Record<string, string> = { authorization: `Bearer ${session.token() ?? ''}` };
+  const token = session.token();
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   if (body !== undefined) headers['content-type'] = 'application/json';
   let response: Response;
   try {

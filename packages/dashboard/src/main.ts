@@ -4,6 +4,7 @@ import { call, onRefused, session } from './api.ts';
 import { fill, h, setText } from './dom.ts';
 import { type Live, openLive } from './live.ts';
 import { applyTheme, chooseLanguage, chooseTheme, language, nextTheme, theme } from './preferences.ts';
+import { endSignIn, takeSignIn } from './provider.ts';
 import { type TextKey, t } from './text.ts';
 import type { View, ViewContext } from './view.ts';
 import { eventsView } from './views/events.ts';
@@ -30,20 +31,30 @@ let shown: { live: Live; view?: View; token: OwnToken } | undefined;
 function start(): void {
   applyTheme();
   onRefused(signOut);
-  if (session.token() === undefined) return showDoor();
-  call<OwnToken>('GET', 'v1/token').then(enter, showDoor);
+  void takeSignIn().then((problem) => {
+    if (session.token() === undefined) return showDoor(problem);
+    return call<OwnToken>('GET', 'v1/token').then(enter, () => showDoor());
+  });
 }
 
-function showDoor(): void {
+/** `problem`: the code of what went wrong on the way. */
+function showDoor(problem?: string): void {
   document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en';
   document.title = `${t('signIn')} · ${t('title')}`;
-  fill(document.body, h('div', { class: 'corner' }, ...switches(showDoor)), signInView(enter));
+  fill(document.body, h('div', { class: 'corner' }, ...switches(() => showDoor(problem))), signInView(enter, problem));
 }
 
 function signOut(): void {
   session.forget();
   leave();
   showDoor();
+}
+
+function leaveFor({ expiresAt }: OwnToken): () => Promise<void> {
+  return async () => {
+    if (expiresAt !== undefined) await endSignIn();
+    signOut();
+  };
 }
 
 function leave(): void {
@@ -72,7 +83,7 @@ function showFrame(): void {
   const links = PAGES.map(([path, title]) => h('a', { href: `#/${path}`, 'data-page': path }, t(title)));
   const leaveButton = h(
     'button',
-    { type: 'button', class: 'plain', title: token.name, onclick: signOut },
+    { type: 'button', class: 'plain', title: token.name, onclick: leaveFor(token) },
     t('signOut'),
   );
   fill(

@@ -6,5 +6,6 @@ export type { HarborOptions, HookOptions, PreheatOptions } from './harbor/option
 export type { PushRule, RuleOrder } from './harbor/push-rules.ts';
 export type { MarathonSite } from './marathon/site.ts';
 export type { OpenSource } from './resolve/resolve-images.ts';
+export type { OidcOptions } from './sign-in/options.ts';
 export { createToken, listTokens, revokeToken } from './tokens.ts';
 export { createTracker, type Tracker, type TrackerOptions } from './tracker.ts';

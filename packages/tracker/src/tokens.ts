@@ -4,19 +4,15 @@
  */
 import type { TokenRequest, TokenView } from './client/api-schemas.ts';
 import { type Database, openDatabase } from './store/database.ts';
-import { createTokenStore } from './store/token-store.ts';
+import { createTokenStore, viewOfToken } from './store/token-store.ts';
 
 /** Returns the token; it cannot be had again. */
-export function createToken(dataDir: string, { role, name }: TokenRequest): string {
-  return withDatabase(dataDir, (db) => createTokenStore(db).create(role, name, Date.now()).token);
+export function createToken(dataDir: string, owner: TokenRequest): string {
+  return withDatabase(dataDir, (db) => createTokenStore(db).create(owner, Date.now()).token);
 }
 
 export function listTokens(dataDir: string): TokenView[] {
-  return withDatabase(dataDir, (db) =>
-    createTokenStore(db)
-      .list()
-      .map(({ createdAtMs, ...token }) => ({ ...token, createdAt: new Date(createdAtMs).toISOString() })),
-  );
+  return withDatabase(dataDir, (db) => createTokenStore(db).list(Date.now()).map(viewOfToken));
 }
 
 /** False when there is none with this id. Sessions that run with it end at their next connection. */

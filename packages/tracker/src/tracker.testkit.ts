@@ -24,6 +24,7 @@ import type { HarborOptions } from './harbor/options.ts';
 import type { MarathonSite } from './marathon/site.ts';
 import { createMemorySource, type MemorySource } from './memory-source.testkit.ts';
 import type { OpenSource } from './resolve/resolve-images.ts';
+import type { OidcOptions } from './sign-in/options.ts';
 import { openDatabase } from './store/database.ts';
 import type { OpenUpstream } from './swarms/pulls.ts';
 import { createTracker, type Tracker } from './tracker.ts';
@@ -55,6 +56,9 @@ export interface TestTrackerOptions {
   openSource?: OpenSource;
   marathon?: readonly MarathonSite[];
   dashboard?: readonly URL[];
+  oidc?: OidcOptions;
+  /** 0, the default, takes a free one. */
+  port?: number;
 }
 
 export function temporaryFolder(): string {
@@ -63,7 +67,11 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-export async function startTracker({ source = createMemorySource(), ...options }: TestTrackerOptions = {}) {
+export async function startTracker({
+  source = createMemorySource(),
+  port: firstPort = 0,
+  ...options
+}: TestTrackerOptions = {}) {
   const dataDir = temporaryFolder();
   const logs: string[] = [];
   const loggers = new Set<() => void>();
@@ -77,7 +85,7 @@ export async function startTracker({ source = createMemorySource(), ...options }
       openSource: async () => source,
       ...{ ...options, dataDir, port, logger, host: '127.0.0.1', insecure: true, version: '1.2.3' },
     });
-  const first = await start(0);
+  const first = await start(firstPort);
   const client = createTrackerClient({ url: first.url, token: first.createToken('admin', 'test') });
   const kit: TestTracker = {
     ...{ tracker: first, client, source, dataDir, logs },

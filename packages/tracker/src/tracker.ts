@@ -26,6 +26,7 @@ import { type AgentRoster, createAgentRoster } from './session/agent-roster.ts';
 import { createMovedBytes, type MovedBytes } from './session/moved-bytes.ts';
 import { createPresence, type Presence } from './session/presence.ts';
 import { createSessionHandler } from './session/session-handler.ts';
+import type { OidcOptions } from './sign-in/options.ts';
 import { createAgentStore } from './store/agent-store.ts';
 import { createBlobStore } from './store/blob-store.ts';
 import { type Database, openDatabase } from './store/database.ts';
@@ -65,6 +66,8 @@ export interface TrackerOptions {
   marathon?: readonly MarathonSite[];
   /** Folders of the page that is served at `/`, see `@shoal/dashboard`. Default: none. */
   dashboard?: readonly URL[];
+  /** Lets people sign in at their identity provider; needs `publicUrl`. Default: tokens only. */
+  oidc?: OidcOptions;
   logger: Logger;
   version: string;
   clock?: Clock;
@@ -123,8 +126,9 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const publicUrl = options.publicUrl?.replace(/\/+$/, '');
   const parts = { presence, roster, jobs, coverage, foreign, policies, shares, marathon, fleet };
   const { hooks, pushes, preheat } = harbor;
+  const { oidc } = options;
   const deps = {
-    ...{ handler, tokens, ...parts, hooks, pushes, preheat, publicUrl },
+    ...{ handler, tokens, ...parts, hooks, pushes, preheat, publicUrl, oidc },
     ...{ clock, log, version, status, figures: metricFigures },
   };
   const app = await createApp(deps, options);
@@ -156,7 +160,7 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const url = `${options.tls ? 'https' : 'http'}://${hostInUrl(options.host)}:${port}`;
   marathon.start();
   log.info({ url }, 'tracker started');
-  return { url, port, stop, createToken: (role, name) => tokens.create(role, name, clock.now()).token };
+  return { url, port, stop, createToken: (role, name) => tokens.create({ role, name }, clock.now()).token };
 }
 
 interface Core {

@@ -70,7 +70,7 @@ function isActive(key: ConfigKey, keys: readonly ConfigKey[]): boolean {
   if (key.path.includes('[]') || key.kind === 'list') return false;
   if (key.kind === 'section')
     return keys.some((other) => other.path.startsWith(`${key.path}.`) && isActive(other, keys));
-  return key.required || key.inSample === true;
+  return key.inSample ?? key.required;
 }
 
 /** `isFirst` of the keys of an item of a list. */

@@ -19,7 +19,7 @@ export interface LeafMeta {
   secret?: boolean;
   /** Printed in the sample where there is no default. */
   sample?: unknown;
-  /** Printed in the sample as a setting, not as a comment, although it is not required. */
+  /** Whether it is printed in the sample as a setting, not as a comment. Default: when it is required. */
   inSample?: boolean;
   /** Said of a default that other values decide. */
   defaultText?: string;

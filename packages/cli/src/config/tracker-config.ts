@@ -6,6 +6,7 @@ import { checkHarbor, harborKey, hooksKey, onPushKey } from './harbor-keys.ts';
 import { diskBudget, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
 import { logKey } from './log-keys.ts';
 import { checkMarathon, marathonKey } from './marathon.ts';
+import { checkOidc, oidcKey } from './oidc.ts';
 import { checkRegistries, registriesKey } from './registries.ts';
 
 export function trackerConfigFile(host: HostDefaults) {
@@ -14,7 +15,7 @@ export function trackerConfigFile(host: HostDefaults) {
     intro: 'Settings of `shoal tracker`.',
     schema: trackerSchema(host),
     lists: ['on-push'],
-    checks: [checkDoors, checkRegistries, checkHarbor, checkMarathon],
+    checks: [checkDoors, checkRegistries, checkHarbor, checkMarathon, checkOidc],
   });
 }
 
@@ -45,7 +46,7 @@ function trackerSchema(host: HostDefaults) {
     foreignPeers: flag(
       'torrents for BitTorrent clients that are no agents (aria2, transmission, webtorrent): "shoal torrent" makes them',
     ).default(false),
-    publicUrl: httpUrl("the tracker's address in torrents and answers", {
+    publicUrl: httpUrl("the tracker's address in torrents, answers and sign-ins", {
       sample: 'https://shoal.example.com:7600',
       defaultText: 'the one it was asked under',
     }).optional(),
@@ -57,6 +58,7 @@ function trackerSchema(host: HostDefaults) {
     hooks: hooksKey(),
     'on-push': onPushKey(),
     marathon: marathonKey(),
+    oidc: oidcKey(),
     seeder: section('the embedded seeder of `shoal tracker --seeder`', {
       dataDir: path('folder', "the seeder's blobs and key", {
         sample: '/srv/shoal/seeder',

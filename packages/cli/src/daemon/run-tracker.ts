@@ -5,6 +5,7 @@ import { createTracker, type Tracker } from '@shoal/tracker';
 import type { Logger } from 'pino';
 import { harborOptions } from '../config/harbor-keys.ts';
 import { marathonSites } from '../config/marathon.ts';
+import { oidcOptions } from '../config/oidc.ts';
 import { createOpenSource, createOpenUpstream, type OpenSource, readTextFile } from '../config/sources.ts';
 import type { TrackerConfig } from '../config/tracker-config.ts';
 import type { Io } from '../output/io.ts';
@@ -59,6 +60,7 @@ async function openTracker({ config, logger, openSource, tls }: Parts): Promise<
       ...{ dataDir, host: listen.host, port: listen.port, insecure, openSource, logger },
       ...{ foreignPeers, publicUrl, zoneLabel, openUpstream: createOpenUpstream(config.registries), harbor },
       marathon: marathonSites(config.marathon),
+      oidc: oidcOptions(config.oidc),
       tls: tls && { cert: tls.cert, key: tls.key },
       dashboard: dashboardFolders,
       version: shoalVersion(),

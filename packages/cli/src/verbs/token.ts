@@ -41,8 +41,15 @@ function listCommand(io: Io): Command {
     (flags: Flags) => {
       const dataDir = existing(trackerDataDir(flags, io));
       const tokens = inDatabase(dataDir, () => listTokens(dataDir));
-      const rows = tokens.map(({ id, role, name, createdAt }) => [id, role, name, createdAt]);
-      io.stdout(flags.json ? `${JSON.stringify(tokens)}\n` : formatTable(['ID', 'ROLE', 'NAME', 'CREATED'], rows));
+      const rows = tokens.map(({ id, role, name, createdAt, expiresAt = '–' }) => [
+        id,
+        role,
+        name,
+        createdAt,
+        expiresAt,
+      ]);
+      const head = ['ID', 'ROLE', 'NAME', 'CREATED', 'EXPIRES'];
+      io.stdout(flags.json ? `${JSON.stringify(tokens)}\n` : formatTable(head, rows));
     },
   );
 }

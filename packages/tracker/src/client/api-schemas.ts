@@ -79,6 +79,7 @@ export const tokenViewSchema = z.object({
   role: tokenRoleSchema,
   name: nameSchema,
   createdAt: instantSchema,
+  expiresAt: instantSchema.optional().describe('of a person who signed in at an identity provider'),
 });
 export type TokenView = z.infer<typeof tokenViewSchema>;
 

@@ -3,12 +3,8 @@
  * hosts and follow live.
  */
 import { z } from 'zod';
-import { tokenRoleSchema } from './api-schemas.ts';
 import { instantSchema, jobHostSchema, jobStateSchema, jobSummarySchema } from './job-schemas.ts';
 import { amountSchema, nameSchema, peerIdSchema, sessionErrorSchema, trafficSchema } from './shapes.ts';
-
-export const ownTokenSchema = z.object({ role: tokenRoleSchema, name: nameSchema });
-export type OwnToken = z.infer<typeof ownTokenSchema>;
 
 export const hostGroupSchema = z.object({
   name: z.string().describe('empty: the hosts that name none'),

@@ -9,4 +9,5 @@ export * from './metrics-text.ts';
 export * from './session.ts';
 export * from './session-messages.ts';
 export * from './shapes.ts';
+export * from './sign-in-schemas.ts';
 export * from './tracker-client.ts';

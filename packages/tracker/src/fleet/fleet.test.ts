@@ -32,11 +32,27 @@ async function streamOf(kit: TestTracker): Promise<() => Promise<FleetChange>> {
   const parser = createSseParser();
   return async () => {
     while (events.length === 0) {
-      const { value = new Uint8Array() } = await reader.read();
+      const { value = new Uint8Array(), done } = await reader.read();
+      if (done) throw new Error('the stream ended');
       for (const { data } of parser.push(value)) events.push(JSON.parse(data));
     }
     return events.shift() as FleetChange;
   };
+}
+
+it('the stream of a token that is good no more ends', async () => {
+  const clock = createManualClock();
+  const kit = await startTracker({ clock });
+  const next = await streamOf(kit);
+  await next();
+  clock.advance(60_000);
+  for (const { id, name } of await kit.client.tokens()) if (name === 'a page') await kit.client.revokeToken(id);
+  clock.advance(60_000);
+  await expect(untilEnd(next)).rejects.toThrow('the stream ended');
+});
+
+async function untilEnd(next: () => Promise<unknown>): Promise<never> {
+  for (;;) await next();
 }
 
 describe('the fleet in sums', () => {

@@ -16,6 +16,7 @@ import { addHookRoutes, type HookRouteDeps } from '../harbor/hook-routes.ts';
 import { addPreheatRoutes, type PreheatRouteDeps } from '../harbor/preheat-routes.ts';
 import { type AcceptDeps, acceptSession } from '../session/accept-session.ts';
 import { createSlices } from '../session/slices.ts';
+import { addSignInRoutes, type SignInRouteDeps } from '../sign-in/sign-in-routes.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { requireRole } from './auth.ts';
 import { addCoverageRoutes, type CoverageRouteDeps } from './coverage-routes.ts';
@@ -26,7 +27,9 @@ import { addForeignRoutes, type ForeignRouteDeps } from './foreign-routes.ts';
 import { addJobRoutes, type JobRouteDeps } from './job-routes.ts';
 import { addMarathonRoutes, type MarathonRouteDeps } from './marathon-routes.ts';
 import { addMetricsRoute, type MetricsRouteDeps } from './metrics-route.ts';
+import { addOwnTokenRoutes } from './own-token-routes.ts';
 import { addPolicyRoutes, type PolicyRouteDeps } from './policy-routes.ts';
+import { createStreams } from './sse.ts';
 import { addWatchRoutes, type WatchRouteDeps } from './watch-routes.ts';
 
 /** Who may ask: readers look, admins look and change. */
@@ -46,8 +49,9 @@ export interface AppDeps
         MarathonRouteDeps &
         HookRouteDeps &
         PreheatRouteDeps &
-        WatchRouteDeps,
-      'guards'
+        WatchRouteDeps &
+        SignInRouteDeps,
+      'guards' | 'openStream'
     >,
     Omit<AcceptDeps, 'slices'> {
   tokens: TokenStore;
@@ -76,13 +80,18 @@ export async function createApp(deps: AppDeps, { tls, dashboard }: AppOptions): 
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
     },
   });
+  const { clock } = deps;
   const guards: Guards = {
-    reader: requireRole(deps.tokens, ['reader', 'admin']),
-    admin: requireRole(deps.tokens, ['admin']),
+    reader: requireRole(['reader', 'admin'], deps),
+    admin: requireRole(['admin'], deps),
   };
+  const openStream = createStreams(app, { clock, isGood: (id) => deps.tokens.isGood(id, clock.now()) });
+  logChanges(app, deps.log);
   addSessionRoute(app, deps);
   addFleetRoutes(app, { ...deps, guards });
-  addJobRoutes(app, { ...deps, guards });
+  await addSignInRoutes(app, deps);
+  addOwnTokenRoutes(app, { ...deps, guards });
+  addJobRoutes(app, { ...deps, guards, openStream });
   addMetricsRoute(app, { ...deps, guards });
   addCoverageRoutes(app, { ...deps, guards });
   addForeignRoutes(app, { ...deps, guards });
@@ -90,7 +99,7 @@ export async function createApp(deps: AppDeps, { tls, dashboard }: AppOptions): 
   addMarathonRoutes(app, { ...deps, guards });
   await addPreheatRoutes(app, deps);
   await addHookRoutes(app, { ...deps, guards });
-  addWatchRoutes(app, { ...deps, guards });
+  addWatchRoutes(app, { ...deps, guards, openStream });
   if (dashboard) addDashboard(app, dashboard);
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
@@ -110,8 +119,19 @@ function newFastify(log: Logger, tls: AppOptions['tls']): FastifyInstance {
     : fastify(options);
 }
 
+/** Who changed something, by the name of their token. Agents and webhooks have words of their own for what they do. */
+function logChanges(app: FastifyInstance, log: Logger): void {
+  app.addHook('onResponse', async ({ token, method, routeOptions, params }, { statusCode }) => {
+    if (token?.role !== 'admin' || method === 'GET' || method === 'HEAD') return;
+    log.info(
+      { by: token.name, method, route: routeOptions.url, params, status: statusCode },
+      'a person changed something',
+    );
+  });
+}
+
 function addSessionRoute(app: FastifyInstance, deps: AppDeps): void {
-  const onRequest = requireRole(deps.tokens, ['agent', 'seeder']);
+  const onRequest = requireRole(['agent', 'seeder'], deps);
   const slices = createSlices();
   app.get(SESSION_PATH, { websocket: true, onRequest, schema: { hide: true } }, (socket, request) => {
     const { role, id: tokenId } = request.token ?? {};

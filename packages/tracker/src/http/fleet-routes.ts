@@ -18,7 +18,7 @@ import type { Jobs } from '../jobs/jobs.ts';
 import type { ShareDesk } from '../policy/share-desk.ts';
 import { type AgentRoster, viewOfAgent } from '../session/agent-roster.ts';
 import type { Presence } from '../session/presence.ts';
-import type { TokenRecord, TokenStore } from '../store/token-store.ts';
+import { type TokenStore, viewOfToken } from '../store/token-store.ts';
 import type { Guards } from './app.ts';
 import { routeSchema } from './json-schema.ts';
 
@@ -95,7 +95,7 @@ function addTokenRoutes(app: FastifyInstance, { tokens, presence, guards, clock 
       onRequest: guards.admin,
       schema: routeSchema({ summary: 'Make a token', body: tokenRequestSchema, answers: { 201: newTokenSchema } }),
     },
-    async ({ body }, reply) => reply.code(201).send(tokens.create(body.role, body.name, clock.now())),
+    async ({ body }, reply) => reply.code(201).send(tokens.create(body, clock.now())),
   );
   app.get(
     '/v1/tokens',
@@ -103,7 +103,7 @@ function addTokenRoutes(app: FastifyInstance, { tokens, presence, guards, clock 
       onRequest: guards.admin,
       schema: routeSchema({ summary: 'The tokens, without their secrets', answers: { 200: z.array(tokenViewSchema) } }),
     },
-    async () => tokens.list().map(viewOfToken),
+    async () => tokens.list(clock.now()).map(viewOfToken),
   );
   app.delete<{ Params: { id: string } }>(
     '/v1/tokens/:id',
@@ -119,8 +119,4 @@ function addTokenRoutes(app: FastifyInstance, { tokens, presence, guards, clock 
       return reply.code(204).send();
     },
   );
-}
-
-function viewOfToken({ createdAtMs, ...token }: TokenRecord) {
-  return { ...token, createdAt: new Date(createdAtMs).toISOString() };
 }

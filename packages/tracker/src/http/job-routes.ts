@@ -12,16 +12,15 @@ import {
   jobSummarySchema,
   jobViewSchema,
 } from '../client/job-schemas.ts';
-import type { Clock } from '../clock.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Guards } from './app.ts';
 import { routeSchema } from './json-schema.ts';
-import { createStreams } from './sse.ts';
+import type { OpenStream } from './sse.ts';
 
 export interface JobRouteDeps {
   jobs: Jobs;
   guards: Guards;
-  clock: Clock;
+  openStream: OpenStream;
 }
 
 /** What an operator does with a job that is there. */
@@ -37,7 +36,7 @@ interface JobParams {
   Params: { id: string };
 }
 
-export function addJobRoutes(app: FastifyInstance, { jobs, guards, clock }: JobRouteDeps): void {
+export function addJobRoutes(app: FastifyInstance, { jobs, guards, openStream }: JobRouteDeps): void {
   app.post<{ Body: JobRequest }>(
     '/v1/jobs',
     {
@@ -88,11 +87,10 @@ export function addJobRoutes(app: FastifyInstance, { jobs, guards, clock }: JobR
       async (request) => jobs[action as JobAction](request.params.id),
     );
   }
-  addJobEvents(app, { jobs, guards, clock });
+  addJobEvents(app, { jobs, guards, openStream });
 }
 
-function addJobEvents(app: FastifyInstance, { jobs, guards, clock }: JobRouteDeps): void {
-  const open = createStreams(app, clock);
+function addJobEvents(app: FastifyInstance, { jobs, guards, openStream }: JobRouteDeps): void {
   app.get<JobParams>(
     '/v1/jobs/:id/events',
     {
@@ -106,7 +104,7 @@ function addJobEvents(app: FastifyInstance, { jobs, guards, clock }: JobRouteDep
     async (request, reply) => {
       const { id } = request.params;
       jobs.summary(id); // an unknown job is a plain 404
-      open(reply, (stream) =>
+      openStream(request, reply, (stream) =>
         jobs.watch(id, {
           isBehind: stream.isBehind,
           changed(change: JobView) {

@@ -2,7 +2,7 @@
  * Server-sent events on a raw response: headers, events, a comment now and then against idle proxies.
  */
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Clock, every } from '../clock.ts';
 
 export interface EventStream {
@@ -12,42 +12,55 @@ export interface EventStream {
   end(): void;
 }
 
-/** Answers with a stream that tells what `watch` tells, until the reader goes. `watch` returns how to end its watching. */
-export type OpenStream = (reply: FastifyReply, watch: (stream: EventStream) => () => void) => void;
+/**
+ * Answers with a stream that tells what `watch` tells, until the reader goes or the token it asked with is good no more.
+ * `watch` returns how to end its watching.
+ */
+export type OpenStream = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  watch: (stream: EventStream) => () => void,
+) => void;
+
+export interface StreamDeps {
+  clock: Clock;
+  /** Whether there still is a token with this id. */
+  isGood(tokenId: string): boolean;
+}
 
 const KEEP_ALIVE_MS = 15_000;
 const MUCH_BYTES = 1024 * 1024;
 
 /** Streams of one app: they end when it closes. */
-export function createStreams(app: FastifyInstance, clock: Clock): OpenStream {
+export function createStreams(app: FastifyInstance, { clock, isGood }: StreamDeps): OpenStream {
   const streams = new Set<EventStream>();
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();
   });
-  return (reply, watch) => {
+  return ({ token }, reply, watch) => {
     reply.hijack();
-    let unwatch = () => {};
-    const stream = openEventStream(reply.raw, clock, () => {
+    const stream = openEventStream(reply.raw);
+    const stopKeepAlive = every(clock, KEEP_ALIVE_MS, () => {
+      if (token !== null && isGood(token.id)) reply.raw.write(':\n\n');
+      else stream.end();
+    });
+    streams.add(stream);
+    const unwatch = watch(stream);
+    reply.raw.once('close', () => {
+      stopKeepAlive();
       streams.delete(stream);
       unwatch();
     });
-    streams.add(stream);
-    unwatch = watch(stream);
   };
 }
 
-function openEventStream(response: ServerResponse, clock: Clock, onClose: () => void): EventStream {
+function openEventStream(response: ServerResponse): EventStream {
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
   });
-  const stopKeepAlive = every(clock, KEEP_ALIVE_MS, () => void response.write(':\n\n'));
   response.on('error', () => response.destroy());
-  response.once('close', () => {
-    stopKeepAlive();
-    onClose();
-  });
   return {
     send(event, data) {
       response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);

@@ -2,34 +2,25 @@
  * The HTTP face of what a page shows: the fleet in sums and its stream, a job as cells and its stream, one host of a job.
  */
 import type { FastifyInstance } from 'fastify';
-import { fleetViewSchema, jobHostDetailSchema, ownTokenSchema } from '../client/fleet-schemas.ts';
+import { fleetViewSchema, jobHostDetailSchema } from '../client/fleet-schemas.ts';
 import { isOpen } from '../client/job-schemas.ts';
-import type { Clock } from '../clock.ts';
 import { TrackerError } from '../errors.ts';
 import type { FleetDesk } from '../fleet/fleet-desk.ts';
 import { createCells, fedBy } from '../jobs/job-cells.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Guards } from './app.ts';
 import { routeSchema } from './json-schema.ts';
-import { createStreams } from './sse.ts';
+import type { OpenStream } from './sse.ts';
 
 export interface WatchRouteDeps {
   fleet: FleetDesk;
   jobs: Jobs;
   guards: Guards;
-  clock: Clock;
+  openStream: OpenStream;
 }
 
 export function addWatchRoutes(app: FastifyInstance, deps: WatchRouteDeps): void {
   const { fleet, guards } = deps;
-  app.get(
-    '/v1/token',
-    {
-      onRequest: guards.reader,
-      schema: routeSchema({ summary: 'What the token that asks is for', answers: { 200: ownTokenSchema } }),
-    },
-    async ({ token }) => ({ role: token?.role, name: token?.name }),
-  );
   app.get(
     '/v1/fleet',
     {
@@ -42,8 +33,7 @@ export function addWatchRoutes(app: FastifyInstance, deps: WatchRouteDeps): void
   addHostRoute(app, deps);
 }
 
-function addStreams(app: FastifyInstance, { fleet, jobs, guards, clock }: WatchRouteDeps): void {
-  const open = createStreams(app, clock);
+function addStreams(app: FastifyInstance, { fleet, jobs, guards, openStream }: WatchRouteDeps): void {
   app.get(
     '/v1/events',
     {
@@ -53,8 +43,10 @@ function addStreams(app: FastifyInstance, { fleet, jobs, guards, clock }: WatchR
         answers: {},
       }),
     },
-    async (_request, reply) =>
-      open(reply, ({ isBehind, send }) => fleet.watch({ isBehind, changed: (change) => send('fleet', change) })),
+    async (request, reply) =>
+      openStream(request, reply, ({ isBehind, send }) =>
+        fleet.watch({ isBehind, changed: (change) => send('fleet', change) }),
+      ),
   );
   app.get<{ Params: { id: string } }>(
     '/v1/jobs/:id/cells',
@@ -66,9 +58,10 @@ function addStreams(app: FastifyInstance, { fleet, jobs, guards, clock }: WatchR
         answers: {},
       }),
     },
-    async ({ params: { id } }, reply) => {
+    async (request, reply) => {
+      const { id } = request.params;
       jobs.summary(id); // an unknown job is a plain 404
-      open(reply, (stream) => {
+      openStream(request, reply, (stream) => {
         const cellsOf = createCells();
         return jobs.watch(id, {
           isBehind: stream.isBehind,

@@ -168,4 +168,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (reference, rule)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Tokens of people who signed in at an identity provider end by themselves.
+  `
+  ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
+  `,
 ];
