@@ -101,6 +101,30 @@ requireTools(['chromium'])('the dashboard', () => {
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
   });
 
+  it('asks for the hosts in sight only, wherever one scrolls, and shows what their cards do now', async () => {
+    const kit = await dashboardSite();
+    const agents = await agentsOf(
+      kit,
+      Array.from({ length: 300 }, (_, index) => `host-${index}`),
+    );
+    const { page, requests } = await signIn(kit, 'reader');
+    await page.click('nav >> text=Hosts');
+    const table = page.locator('.vtable');
+    await table.locator('text=host-0').first().waitFor();
+    expect(await table.locator('.vrow').count()).toBeLessThan(60);
+    await table.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+    await table.locator('text=host-299').waitFor();
+    const card = { business: { download: 9e6, upload: 0 }, own: { download: 3e6, upload: 0 } };
+    agents[150]?.send({ type: 'traffic', sentBytes: 0, receivedBytes: 3e6, originBytes: 0, card });
+    await page.locator('.above select').selectOption('business');
+    await expect.poll(() => table.locator('.vrow').nth(1).innerText()).toMatch(/^host-150\s/);
+    expect(await table.locator('.vrow').nth(1).innerText()).toContain('↓ 3.0 MB/s ↑ 0 B/s · business ↓ 9.0 MB/s');
+    await page.locator('.find').fill('host-29');
+    await expect.poll(() => page.locator('.above .sub').innerText()).toBe('11 of 300 hosts');
+    const asked = requests.filter((url) => url.includes('/v1/hosts'));
+    expect(asked.every((url) => Number(new URL(url).searchParams.get('limit')) < 200)).toBe(true);
+  });
+
   it('shows hostile names, labels and errors as the text they are', async () => {
     const kit = await dashboardSite();
     const hostile = '<img src=x onerror="window.pwned=1">';

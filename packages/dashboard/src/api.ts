@@ -44,6 +44,12 @@ export async function look<T>(path: string, signal: AbortSignal): Promise<T> {
   return (await (await ask(path, { signal })).json()) as T;
 }
 
+/** A part of a long list, and how long it is in all. */
+export async function lookPart<T>(path: string, signal: AbortSignal): Promise<{ total: number; part: T[] }> {
+  const response = await ask(path, { signal });
+  return { total: Number(response.headers.get('x-total-count')), part: (await response.json()) as T[] };
+}
+
 /** Where the answer is not wanted: of a job it names every host. Throws ApiError. */
 export async function tell(path: string): Promise<void> {
   const response = await ask(path, { method: 'POST' });

@@ -10,16 +10,27 @@ export interface Column<T> {
   cell(row: T): Child;
 }
 
+/** An array, or what has only some of its rows here: the others are drawn empty. */
+export interface Rows<T> {
+  length: number;
+  at(index: number): T | undefined;
+}
+
 export interface VirtualTable<T> {
   element: HTMLElement;
-  set(rows: readonly T[]): void;
+  set(rows: Rows<T>): void;
 }
 
 const ROW_PX = 32;
 const SPARE_ROWS = 8;
 
-export function virtualTable<T>(label: string, columns: readonly Column<T>[]): VirtualTable<T> {
-  let rows: readonly T[] = [];
+/** `inSight` is told which rows are looked at, whenever they are drawn. */
+export function virtualTable<T>(
+  label: string,
+  columns: readonly Column<T>[],
+  inSight: (first: number, count: number) => void = () => {},
+): VirtualTable<T> {
+  let rows: Rows<T> = [];
   const template = columns.map(({ width }) => (width.endsWith('fr') ? `minmax(5rem, ${width})` : width)).join(' ');
   const line = (index: number, cells: Child[], role: string): HTMLElement => {
     const element = h(
@@ -46,17 +57,12 @@ export function virtualTable<T>(label: string, columns: readonly Column<T>[]): V
     const first = Math.max(0, Math.floor(element.scrollTop / ROW_PX) - SPARE_ROWS);
     const count = Math.ceil(element.clientHeight / ROW_PX) + 2 * SPARE_ROWS;
     body.style.transform = `translateY(${first * ROW_PX}px)`;
-    const inSight = rows.slice(first, first + count);
-    fill(
-      body,
-      ...inSight.map((row, at) =>
-        line(
-          first + at + 1,
-          columns.map(({ cell }) => cell(row)),
-          'cell',
-        ),
-      ),
-    );
+    const lines = Array.from({ length: Math.max(0, Math.min(count, rows.length - first)) }, (_, at) => {
+      const row = rows.at(first + at);
+      return line(first + at + 1, row === undefined ? ['…'] : columns.map(({ cell }) => cell(row)), 'cell');
+    });
+    fill(body, ...lines);
+    inSight(first, count);
   };
   let waiting = false;
   const soon = () => {

@@ -1,56 +1,48 @@
 /** The fleet: hosts by zone, version and platform, and a table of all of them with a search. */
-import type { HostGroup, HostView } from '@shoal/tracker/client';
-import { type ApiError, call } from '../api.ts';
+import type { HostGroup, HostOrder, HostView } from '@shoal/tracker/client';
 import { fill, h, setText } from '../dom.ts';
-import { bytesText, inOrder, rateText } from '../format.ts';
+import { bytesText, rateText } from '../format.ts';
+import { openHostWindow } from '../host-window.ts';
 import { badge, panel } from '../parts.ts';
-import { numberText, t, timeText } from '../text.ts';
+import { numberText, type TextKey, t, timeText } from '../text.ts';
 import type { View, ViewContext } from '../view.ts';
 import { virtualTable } from '../virtual-table.ts';
 
 const SHOWN_GROUPS = 8;
-/** How often the list is asked again: of ten thousand hosts it is megabytes, and comes every few minutes. */
-const AGAIN_MS = 15_000;
-const AGAIN_MS_A_HOST = 15;
-/** A host says what its card does while it moves something of ours. */
-const FRESH_MS = 60_000;
-
-interface Line {
-  host: HostView;
-  /** In small letters, all that is searched. */
-  text: string;
-}
+const ORDERS: readonly [HostOrder, TextKey][] = [
+  ['name', 'orderName'],
+  ['business', 'orderBusiness'],
+  ['own', 'orderOwn'],
+];
 
 export function hostsView({ live, announce }: ViewContext): View {
   const groups = h('div', { class: 'groups' });
   const search = h('input', { type: 'search', placeholder: t('search'), 'aria-label': t('search'), class: 'find' });
+  const order = h(
+    'select',
+    { 'aria-label': t('orderBy') },
+    ...ORDERS.map(([value, text]) => h('option', { value }, t(text))),
+  );
   const shown = h('span', { class: 'sub', 'aria-live': 'polite' });
-  const table = virtualTable<Line>(t('hosts'), columns());
-  let lines: Line[] = [];
   let said = '';
-  let loadedAt = Number.NEGATIVE_INFINITY;
-
-  const filter = () => {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = words.length === 0 ? lines : lines.filter(({ text }) => words.every((word) => text.includes(word)));
-    table.set(found);
-    setText(shown, t('shown', { n: numberText(found.length), all: numberText(lines.length) }));
+  const table = virtualTable<HostView>(t('hosts'), columns(), (first, count) => hosts.look(first, count));
+  const hosts = openHostWindow({
+    onRows(rows) {
+      table.set(rows);
+      setText(shown, t('shown', { n: numberText(rows.length), all: numberText(knownOf(live)) }));
+    },
+    onError: ({ message }) => announce(message, 'error'),
+  });
+  const ask = () => {
+    table.element.scrollTop = 0;
+    hosts.ask(search.value.trim(), order.value as HostOrder);
   };
-  const load = async () => {
-    loadedAt = performance.now();
-    try {
-      const hosts = await call<HostView[]>('GET', 'v1/hosts');
-      lines = inOrder(hosts).map((host) => ({ host, text: searchable(host) }));
-      filter();
-    } catch (error) {
-      announce((error as ApiError).message, 'error');
-    }
-  };
-  search.addEventListener('input', filter);
+  search.addEventListener('input', ask);
+  order.addEventListener('change', ask);
   const unsubscribe = live.subscribe(() => {
     const { fleet } = live;
     if (!fleet) return;
-    if (performance.now() - loadedAt > Math.max(AGAIN_MS, lines.length * AGAIN_MS_A_HOST)) void load();
+    hosts.refresh();
     const now = JSON.stringify([fleet.zones, fleet.versions, fleet.platforms]);
     if (now === said) return;
     said = now;
@@ -66,21 +58,23 @@ export function hostsView({ live, announce }: ViewContext): View {
     { class: 'hosts' },
     h('h1', { class: 'sr' }, t('hosts')),
     groups,
-    panel(t('hosts'), h('div', { class: 'above' }, search, shown), table.element),
+    panel(t('hosts'), h('div', { class: 'above' }, search, order, shown), table.element),
   );
-  return { element, close: unsubscribe };
+  const close = () => {
+    unsubscribe();
+    hosts.close();
+  };
+  return { element, close };
 }
 
-/** Ours and all else, down and up; what is old says nothing of now. */
-function cardText({ business, own, at }: NonNullable<HostView['card']>): string {
-  if (Date.now() - Date.parse(at) > FRESH_MS) return '–';
+function knownOf({ fleet }: ViewContext['live']): number {
+  return fleet ? fleet.agents.known + fleet.seeders.known : 0;
+}
+
+/** Ours and all else, down and up. */
+function cardText({ business, own }: NonNullable<HostView['card']>): string {
   const of = ({ download, upload }: typeof own) => `↓ ${rateText(download)} ↑ ${rateText(upload)}`;
   return `${of(own)} · ${t('business')} ${of(business)}`;
-}
-
-function searchable({ name, labels, version, platform, role, online }: HostView): string {
-  const words = [name, labelsText(labels), version, platform.os, platform.architecture, platform.osVersion ?? '', role];
-  return [...words, online ? t('online') : t('offline')].join(' ').toLowerCase();
 }
 
 function labelsText(labels: Record<string, string>): string {
@@ -90,10 +84,7 @@ function labelsText(labels: Record<string, string>): string {
 }
 
 function columns() {
-  const of = (title: string, width: string, cell: (host: HostView) => string | HTMLElement) => ({
-    ...{ title, width },
-    cell: ({ host }: Line) => cell(host),
-  });
+  const of = (title: string, width: string, cell: (host: HostView) => string | HTMLElement) => ({ title, width, cell });
   return [
     of(t('name'), '2fr', ({ name }) => name),
     of(t('state'), '6rem', ({ online }) => badge(online ? 'online' : 'offline', online ? t('online') : t('offline'))),

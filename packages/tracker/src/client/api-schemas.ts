@@ -37,7 +37,7 @@ export const hostViewSchema = z.object({
   card: cardRatesSchema
     .extend({ at: instantSchema })
     .optional()
-    .describe('the network card when it last moved something of ours'),
+    .describe('the network card, while it moves something of ours and up to a minute after'),
 });
 export type HostView = z.infer<typeof hostViewSchema>;
 

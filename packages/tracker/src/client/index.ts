@@ -3,6 +3,7 @@ export * from './api-error.ts';
 export * from './api-schemas.ts';
 export * from './coverage-schemas.ts';
 export * from './fleet-schemas.ts';
+export * from './host-schemas.ts';
 export * from './job-schemas.ts';
 export * from './marathon-schemas.ts';
 export * from './metrics-text.ts';

@@ -12,8 +12,10 @@ import {
   tokenRequestSchema,
   tokenViewSchema,
 } from '../client/api-schemas.ts';
+import { type HostQueryText, hostQuerySchema, TOTAL_HEADER } from '../client/host-schemas.ts';
 import type { Clock } from '../clock.ts';
 import { sessionError, TrackerError } from '../errors.ts';
+import { createHostList } from '../fleet/host-list.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { ShareDesk } from '../policy/share-desk.ts';
 import { type AgentRoster, viewOfAgent } from '../session/agent-roster.ts';
@@ -35,6 +37,7 @@ export interface FleetRouteDeps {
 
 export function addFleetRoutes(app: FastifyInstance, deps: FleetRouteDeps): void {
   const { roster, guards, status } = deps;
+  const list = createHostList(roster);
   app.get(
     '/healthz',
     {
@@ -46,13 +49,21 @@ export function addFleetRoutes(app: FastifyInstance, deps: FleetRouteDeps): void
     },
     async () => ({ ok: true }),
   );
-  app.get(
+  app.get<{ Querystring: HostQueryText }>(
     '/v1/hosts',
     {
       onRequest: guards.reader,
-      schema: routeSchema({ summary: 'Every agent that ever connected', answers: { 200: z.array(hostViewSchema) } }),
+      schema: routeSchema({
+        summary: `Every agent that ever connected, or a part of the list; ${TOTAL_HEADER} says how many match`,
+        query: hostQuerySchema,
+        answers: { 200: z.array(hostViewSchema) },
+      }),
     },
-    async () => roster.all().map(viewOfAgent),
+    async ({ query: { search, order, offset, limit } }, reply) => {
+      const { total, hosts } = list.read({ search, order, offset: numberOf(offset), limit: numberOf(limit) });
+      reply.header(TOTAL_HEADER, total);
+      return hosts.map(viewOfAgent);
+    },
   );
   app.get(
     '/v1/status',
@@ -64,6 +75,10 @@ export function addFleetRoutes(app: FastifyInstance, deps: FleetRouteDeps): void
   );
   addForgetRoute(app, deps);
   addTokenRoutes(app, deps);
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
 
 function addForgetRoute(app: FastifyInstance, { jobs, roster, shares, presence, guards }: FleetRouteDeps): void {

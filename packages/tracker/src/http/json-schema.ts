@@ -9,6 +9,7 @@ import { errorBodySchema } from '../client/api-schemas.ts';
 export interface RouteSchemas {
   summary: string;
   body?: z.ZodType;
+  query?: z.ZodType;
   /** By status. A status without a body has null, one whose body is not JSON its media type. */
   answers: Record<number, z.ZodType | string | null>;
   /** Names of path parameters. */
@@ -16,13 +17,14 @@ export interface RouteSchemas {
   open?: boolean;
 }
 
-export function routeSchema({ summary, body, answers, params, open }: RouteSchemas): FastifySchema {
+export function routeSchema({ summary, body, query, answers, params, open }: RouteSchemas): FastifySchema {
   const response = Object.fromEntries(
     Object.entries(answers).map(([status, answer]) => [status, answerSchema(answer)]),
   );
   return {
     summary,
     ...(body && { body: toJsonSchema(body, 'input') }),
+    ...(query && { querystring: toJsonSchema(query, 'input') }),
     ...(params && { params: paramsSchema(params) }),
     response: { ...response, default: toJsonSchema(errorBodySchema, 'output') },
     security: open ? [] : [{ token: [] }],

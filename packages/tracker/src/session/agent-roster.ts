@@ -10,6 +10,9 @@ import type { AgentRecord, AgentStore } from '../store/agent-store.ts';
 import type { AgentSession } from './agent-session.ts';
 import type { Presence } from './presence.ts';
 
+/** An agent says what its card does while it moves something; what is older says nothing of now. */
+const FRESH_CARD_MS = 60_000;
+
 export interface KnownAgent extends AgentRecord {
   online: boolean;
   card?: AgentSession['card'];
@@ -19,6 +22,7 @@ export interface AgentRoster {
   arrived(session: AgentSession): void;
   left(session: AgentSession): void;
   all(): KnownAgent[];
+  get(peerId: string): KnownAgent | undefined;
   /** Another number whenever an agent came, left or was forgotten. */
   changes(): number;
   /** Of all known agents together, since each of them started. Cheap: makes nothing for each. */
@@ -48,6 +52,13 @@ export function createAgentRoster({ store, presence, clock, log }: AgentRosterDe
       log.error({ peerId: record.peerId, err: error }, 'an agent is not saved: free space in dataDir');
     }
   };
+  const known = (record: AgentRecord): KnownAgent => {
+    const session = presence.get(record.peerId);
+    if (session === undefined) return { ...record, online: false };
+    const { card } = session;
+    const isFresh = card !== undefined && clock.now() - card.atMs < FRESH_CARD_MS;
+    return { ...recordOf(session, clock.now()), online: true, ...(isFresh && { card }) };
+  };
   return {
     arrived: keep,
     left: keep,
@@ -68,12 +79,11 @@ export function createAgentRoster({ store, presence, clock, log }: AgentRosterDe
       }
       return sum;
     },
-    all: () =>
-      [...records.values()].map((record) => {
-        const session = presence.get(record.peerId);
-        if (session === undefined) return { ...record, online: false };
-        return { ...recordOf(session, clock.now()), online: true, card: session.card };
-      }),
+    all: () => [...records.values()].map(known),
+    get(peerId) {
+      const record = records.get(peerId);
+      return record && known(record);
+    },
   };
 }
 

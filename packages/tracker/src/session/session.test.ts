@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { TrackerMessage } from '../client/index.ts';
 import { createManualClock } from '../clock.testkit.ts';
+import { systemClock } from '../clock.ts';
 import { newKey, startTracker } from '../tracker.testkit.ts';
 import { acceptSession, HEARTBEAT_MS, HELLO_TIMEOUT_MS } from './accept-session.ts';
 import type { AgentSession } from './agent-session.ts';
@@ -184,8 +185,9 @@ describe('a session', () => {
     await raw.closed;
   });
 
-  it('shows what the card of a host did when it last moved something, while the host is here', async () => {
-    const kit = await startTracker();
+  it('shows what the card of a host did when it last moved something, for a minute and while the host is here', async () => {
+    let aheadMs = 0;
+    const kit = await startTracker({ clock: { ...systemClock, now: () => Date.now() + aheadMs } });
     const agent = await kit.agent('a');
     const none = { sentBytes: 0, receivedBytes: 0, originBytes: 0 };
     const card = { business: { download: 9e6, upload: 4 }, own: { download: 3e6, upload: 0 } };
@@ -193,6 +195,11 @@ describe('a session', () => {
     await agent.settled();
     expect((await kit.client.hosts())[0]?.card).toEqual({ ...card, at: expect.stringMatching(/Z$/) });
     agent.send({ type: 'traffic', ...none, sentBytes: 1 }); // a host whose card cannot be read any more
+    await agent.settled();
+    expect((await kit.client.hosts())[0]?.card).toMatchObject(card);
+    aheadMs = 61_000;
+    expect((await kit.client.hosts())[0]).not.toHaveProperty('card');
+    agent.send({ type: 'traffic', ...none, card });
     await agent.settled();
     expect((await kit.client.hosts())[0]?.card).toMatchObject(card);
     await agent.close();
