@@ -105,7 +105,7 @@ async function startAgent(index) {
     const image = { reference, state: work.state, ...bytes, archiveBytes: 0, feeders };
     if (reports++ % FEWER === 0) {
       own.send({ type: 'have', swarm, pieces: known, complete: known === pieces });
-      own.send({ type: 'traffic', sentBytes: haveBytes, receivedBytes: haveBytes, originBytes: 0 });
+      own.send({ type: 'traffic', sentBytes: haveBytes, receivedBytes: haveBytes, remoteBytes: 0, originBytes: 0 });
     }
     own.send({ type: 'report', jobId, images: [image] });
     if (work.state !== 'ready') return;

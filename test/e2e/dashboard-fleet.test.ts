@@ -71,7 +71,7 @@ async function scene() {
     agents.push(...(await Promise.all(some)));
   }
   const seeder = await kit.agent('seed-1', { role: 'seeder', labels: { zone: 'core' }, version: '0.1.0' });
-  seeder.send({ type: 'traffic', sentBytes: 4e9, receivedBytes: 0, originBytes: 2e9 });
+  seeder.send({ type: 'traffic', sentBytes: 4e9, receivedBytes: 0, remoteBytes: 0, originBytes: 2e9 });
   await kit.client.applyPolicy(POLICY);
   const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString();
   const order = { images: [IMAGE], by: inHours(6) };

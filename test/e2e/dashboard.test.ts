@@ -115,7 +115,7 @@ requireTools(['chromium'])('the dashboard', () => {
     await table.evaluate((element) => element.scrollTo(0, element.scrollHeight));
     await table.locator('text=host-299').waitFor();
     const card = { business: { download: 9e6, upload: 0 }, own: { download: 3e6, upload: 0 } };
-    agents[150]?.send({ type: 'traffic', sentBytes: 0, receivedBytes: 3e6, originBytes: 0, card });
+    agents[150]?.send({ type: 'traffic', sentBytes: 0, receivedBytes: 3e6, remoteBytes: 0, originBytes: 0, card });
     await page.locator('.above select').selectOption('business');
     await expect.poll(() => table.locator('.vrow').nth(1).innerText()).toMatch(/^host-150\s/);
     expect(await table.locator('.vrow').nth(1).innerText()).toContain('↓ 3.0 MB/s ↑ 0 B/s · business ↓ 9.0 MB/s');

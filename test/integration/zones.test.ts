@@ -47,5 +47,9 @@ describe('zones', () => {
       }
     }
     expect(Math.max(ingress.a, ingress.b) / layer.size).toBeLessThan(1.2);
+    const remoteBytes = async () =>
+      (await client.hosts()).reduce((sum, { traffic }) => sum + traffic.remoteBytes, 0) / layer.size;
+    await expect.poll(remoteBytes, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
+    expect(await remoteBytes()).toBeLessThan(2.4);
   });
 });

@@ -15,7 +15,7 @@ const tracker = trackerMetrics({
   ...{ agents: { agent: { known: 0, online: 0 }, seeder: { known: 0, online: 0 } }, jobs: {}, policyVersion: 0 },
   jobHosts: { waiting: 0, fetching: 0, loading: 0, ready: 0, failed: 0 },
   ...{ endedJobs: { done: 0, failed: 0, cancelled: 0 }, swarms: 0, swarmMembers: 0 },
-  moved: { sentBytes: 0, receivedBytes: 0, originBytes: 0 },
+  moved: { sentBytes: 0, receivedBytes: 0, remoteBytes: 0, originBytes: 0 },
 });
 const agent = metricsOf(emptyStatus());
 

@@ -38,7 +38,13 @@ export async function dashboardSite(options: TestTrackerOptions = {}): Promise<D
     say(agent: TestAgent, jobId: string, { state = 'fetching', part = 0, feeders = [], error }: Progress) {
       const haveBytes = Math.round(IMAGE_BYTES * (state === 'fetching' || state === 'failed' ? part : 1));
       const bytes = { imageBytes: IMAGE_BYTES, wantedBytes: IMAGE_BYTES, haveBytes, peerBytes: haveBytes };
-      agent.send({ type: 'traffic', sentBytes: haveBytes, receivedBytes: haveBytes, originBytes: 0 });
+      agent.send({
+        type: 'traffic',
+        sentBytes: haveBytes,
+        receivedBytes: haveBytes,
+        remoteBytes: Math.round(haveBytes / 40),
+        originBytes: 0,
+      });
       agent.send({ type: 'report', jobId, images: [reportOf(IMAGE, { ...bytes, state, feeders, error })] });
     },
   });

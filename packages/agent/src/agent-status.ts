@@ -1,6 +1,6 @@
 /** What an agent says of itself: the control API's answer and the demo's picture. */
 
-import type { AgentRole, ImageReport, SessionError } from '@shoal/tracker/client';
+import type { AgentRole, ImageReport, SessionError, Traffic } from '@shoal/tracker/client';
 import type { LimitsInForce } from './bandwidth/traffic-control.ts';
 import type { CacheStatus } from './cache/cache.ts';
 import type { ProxySource } from './proxy/forward.ts';
@@ -26,7 +26,7 @@ export interface AgentStatus {
   /** Why peer connections ended, counted. */
   closeReasons: Record<string, number>;
   /** Blob bytes since the start of this process. */
-  traffic: { sentBytes: number; receivedBytes: number; originBytes: number };
+  traffic: Traffic;
   /** Absent: there is no registry proxy. */
   proxy?: {
     port: number;

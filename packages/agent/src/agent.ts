@@ -193,11 +193,11 @@ async function start(options: AgentOptions, closers: Closers): Promise<Agent> {
   if (proxy) closers.add(proxy, () => proxy.close());
   const status = createStatus({
     ...{ options, identity, state, store, swarms, cache, jobs },
-    ...{ uploads, seeding, peers, traffic, proxy },
+    ...{ uploads, downloads, seeding, peers, traffic, proxy },
   });
 
   const { held } = opened;
-  const moved = () => trafficOf({ uploads, swarms, seeding });
+  const moved = () => trafficOf({ uploads, downloads, seeding });
   const desk = createCacheDesk({ store, cache, held, check, jobs, swarms });
   const stopped = createStopped(closers, logger);
   const onStop = (): void => void stopped.stop();

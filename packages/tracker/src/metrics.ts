@@ -57,6 +57,11 @@ export function trackerMetrics(figures: TrackerFigures): Metric[] {
       'Blob bytes that agents received from peers: what the registry did not have to send.',
       moved.receivedBytes,
     ),
+    counter(
+      'shoal_tracker_remote_bytes_total',
+      'Of the bytes from peers, those that came from another zone, over an uplink.',
+      moved.remoteBytes,
+    ),
     counter('shoal_tracker_origin_bytes_total', 'Blob bytes that agents read from registries.', moved.originBytes),
   ];
 }

@@ -12,7 +12,7 @@ import { CONTROL_TOKEN_FILE, openControlApi } from './control-api.ts';
 const STATUS: AgentStatus = {
   ...{ name: 'host-1', peerId: 'ab'.repeat(20), version: '1.2.3', role: 'agent', peerPort: 7610, connections: 2 },
   tracker: { url: 'https://tracker.test:7600', state: 'connected' },
-  ...{ closeReasons: { complete: 1 }, traffic: { sentBytes: 1, receivedBytes: 2, originBytes: 0 } },
+  ...{ closeReasons: { complete: 1 }, traffic: { sentBytes: 1, receivedBytes: 2, remoteBytes: 0, originBytes: 0 } },
   limits: NO_LIMITS,
   ...{ blobs: [], jobs: [], cache: EMPTY_CACHE },
 };

@@ -7,7 +7,7 @@ import { metricsOf } from './metrics.ts';
 const status = {
   ...{ name: 'a', peerId: 'ab', version: '1', role: 'agent' as const, peerPort: 1, connections: 3, closeReasons: {} },
   tracker: { url: 'http://t', state: 'connected' as const },
-  traffic: { sentBytes: 1, receivedBytes: 2, originBytes: 3 },
+  traffic: { sentBytes: 1, receivedBytes: 2, remoteBytes: 1, originBytes: 3 },
   ...{ blobs: [], jobs: [], cache: EMPTY_CACHE },
 };
 

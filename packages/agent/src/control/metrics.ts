@@ -21,6 +21,7 @@ export function metricsOf(status: AgentStatus): Metric[] {
     limits.shared.map((cap) => ({ labels: { per: cap.per, direction: cap.key, rule: cap.rule }, value: rateOf(cap) }));
   return [
     counter('shoal_agent_received_bytes_total', 'Blob bytes received from peers.', traffic.receivedBytes),
+    counter('shoal_agent_remote_bytes_total', 'Of those, from peers in another zone.', traffic.remoteBytes),
     counter('shoal_agent_sent_bytes_total', 'Blob bytes sent to peers.', traffic.sentBytes),
     counter('shoal_agent_origin_bytes_total', 'Blob bytes read from registries.', traffic.originBytes),
     counter(

@@ -9,6 +9,7 @@ import type { PeerPort } from '../peer/peer-port.ts';
 import type { UploadScheduler } from '../peer/upload-scheduler.ts';
 import type { RegistryProxy } from '../proxy/registry-proxy.ts';
 import type { BlobStore } from '../store/blob-store.ts';
+import type { DownloadScheduler } from '../swarm/download-scheduler.ts';
 import type { Swarms } from '../swarm/swarms.ts';
 import type { Seeding } from './seeding.ts';
 import type { AgentSessionState } from './session-state.ts';
@@ -22,6 +23,7 @@ export interface StatusParts {
   cache: Cache;
   jobs: JobRunner;
   uploads: UploadScheduler;
+  downloads: DownloadScheduler;
   seeding: Seeding;
   peers: PeerPort;
   traffic: TrafficControl;
@@ -37,6 +39,7 @@ export function createStatus({
   cache,
   jobs,
   uploads,
+  downloads,
   seeding,
   peers,
   traffic,
@@ -51,7 +54,7 @@ export function createStatus({
     peerPort: peers.port,
     connections: peers.connectionCount,
     closeReasons: Object.fromEntries(peers.closeReasons),
-    traffic: trafficOf({ uploads, swarms, seeding }),
+    traffic: trafficOf({ uploads, downloads, seeding }),
     ...(proxy && { proxy: proxyStatus(proxy) }),
     limits: traffic.inForce(),
     cache: cache.status(),
@@ -68,23 +71,18 @@ export function createStatus({
 }
 
 /** Alone, as it is asked every second and the status goes over every blob. */
-export function trafficOf({ uploads, swarms, seeding }: TrafficParts): AgentStatus['traffic'] {
+export function trafficOf({ uploads, downloads, seeding }: TrafficParts): AgentStatus['traffic'] {
   return {
     sentBytes: uploads.sentBytes,
-    receivedBytes: receivedBytes(swarms),
+    receivedBytes: downloads.receivedBytes,
+    remoteBytes: downloads.remoteBytes,
     originBytes: seeding.originBytes,
   };
 }
 
-type TrafficParts = Pick<StatusParts, 'uploads' | 'swarms' | 'seeding'>;
+type TrafficParts = Pick<StatusParts, 'uploads' | 'downloads' | 'seeding'>;
 
 function proxyStatus({ port, tlsPort, certFile, sentBytes, running }: RegistryProxy): AgentStatus['proxy'] {
   const pulls = running();
   return { port, ...(tlsPort !== undefined && { tlsPort }), certFile, sentBytes: { ...sentBytes }, pulls };
-}
-
-function receivedBytes(swarms: Swarms): number {
-  let bytes = 0;
-  for (const { receivedFrom } of swarms.runners) for (const received of receivedFrom.values()) bytes += received;
-  return bytes;
 }

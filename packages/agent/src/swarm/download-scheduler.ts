@@ -32,6 +32,8 @@ const FAST_READ = 12.5e6;
 export class DownloadScheduler {
   /** Blob bytes that came from peers. */
   receivedBytes = 0;
+  /** Of those, from peers in another zone. */
+  remoteBytes = 0;
   /** Those that came from registries. */
   originBytes = 0;
   readonly #bandwidth: Bandwidth;

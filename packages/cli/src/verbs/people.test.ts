@@ -226,7 +226,7 @@ async function startControlApi(name: string, trackerUrl: string) {
   const status = {
     ...{ name, peerId: 'p', version: '1.2.3', role: 'agent', peerPort: 7610, connections: 2, closeReasons: {} },
     tracker: { url: trackerUrl, state: 'connected' },
-    traffic: { sentBytes: 1000, receivedBytes: 2000, originBytes: 0 },
+    traffic: { sentBytes: 1000, receivedBytes: 2000, remoteBytes: 0, originBytes: 0 },
     limits: {
       ...{ policyVersion: 3, unknownLink: [], link: { bytesPerSecond: 125_000_000, interfaces: ['eth0'] } },
       rates: { pull: { ...free, upload: byNight }, prewarm: free, seed: free },

@@ -38,6 +38,11 @@ function describeTracker({ version, startedAt, agents, seeders, swarms, runningJ
   );
 }
 
+function receivedText({ receivedBytes, remoteBytes }: AgentStatus['traffic']): string {
+  const remote = remoteBytes > 0 ? `, ${formatBytes(remoteBytes)} of it from other zones` : '';
+  return `${formatBytes(receivedBytes)}${remote}`;
+}
+
 function proxyFacts({ proxy }: AgentStatus): [string, string][] {
   if (proxy === undefined) return [];
   const { cache, swarm, registry } = proxy.sentBytes;
@@ -59,7 +64,7 @@ function describeAgent(status: AgentStatus): string {
       ['role', status.role ?? 'not known yet'],
       ['tracker', `${tracker.url} ${tracker.state}${why}`],
       ['peer port', `${status.peerPort}, ${status.connections} connections`],
-      ['received', formatBytes(traffic.receivedBytes)],
+      ['received', receivedText(traffic)],
       ['sent', formatBytes(traffic.sentBytes)],
       ['from registries', formatBytes(traffic.originBytes)],
       ['cache', budgetText(status.cache)],

@@ -137,7 +137,12 @@ function fleetFigures({ live }: ViewContext): { element: HTMLElement; update(): 
       set(2, rateText(rates.peers), [t('movingNow'), t('fromOriginNow', { rate: rateText(rates.origin) })]);
       const [peers, origin] = [traffic.receivedBytes, traffic.originBytes];
       const detail = t('savedDetail', { peers: bytesText(peers), origin: bytesText(origin) });
-      set(3, percentText(peers, peers + origin), [t('saved'), detail]);
+      const isZoned = fleet.zones.length > 1 && peers > 0;
+      const inZone = percentText(peers - traffic.remoteBytes, peers);
+      set(3, percentText(peers, peers + origin), [
+        t('saved'),
+        isZoned ? `${detail}, ${t('savedUplinks', { percent: inZone })}` : detail,
+      ]);
     },
   };
 }

@@ -47,10 +47,12 @@ export const labelsSchema = z.record(z.string().max(253), z.string().max(1024));
 
 export const trafficSchema = z.object({
   sentBytes: amountSchema,
-  receivedBytes: amountSchema,
-  originBytes: amountSchema,
+  receivedBytes: amountSchema.describe('from peers'),
+  remoteBytes: amountSchema.default(0).describe('of those, from peers in another zone: over an uplink'),
+  originBytes: amountSchema.describe('from registries'),
 });
 export type Traffic = z.infer<typeof trafficSchema>;
+export const NOTHING_MOVED: Readonly<Traffic> = { sentBytes: 0, receivedBytes: 0, remoteBytes: 0, originBytes: 0 };
 
 const ratesSchema = z.object({ download: amountSchema, upload: amountSchema });
 export const cardRatesSchema = z.object({

@@ -16,7 +16,7 @@ function host(name: string, changes: Partial<KnownAgent> = {}): KnownAgent {
   return {
     ...{ peerId: name, name, role: 'agent', online: true, lastSeenAtMs: 0, labels: { zone: 'a' }, version: '1' },
     ...{ platform: { os: 'linux', architecture: 'amd64' }, engine: null },
-    traffic: { sentBytes: 1, receivedBytes: 2, originBytes: 3 },
+    traffic: { sentBytes: 1, receivedBytes: 2, remoteBytes: 1, originBytes: 3 },
     ...changes,
   } as KnownAgent;
 }
@@ -86,16 +86,16 @@ it('what hosts moved is added up, of those that left as well, and forgotten host
   const kit = await startTracker();
   const [a, b] = [await kit.agent('a'), await kit.agent('b')];
   for (const agent of [a, b]) {
-    agent.send({ type: 'traffic', sentBytes: 1, receivedBytes: 2, originBytes: 3 });
+    agent.send({ type: 'traffic', sentBytes: 1, receivedBytes: 2, remoteBytes: 1, originBytes: 3 });
     await agent.settled();
   }
   await b.close();
   await kit.logged('agent disconnected');
   const next = await streamOf(kit);
-  const traffic = { sentBytes: 2, receivedBytes: 4, originBytes: 6 };
+  const traffic = { sentBytes: 2, receivedBytes: 4, remoteBytes: 2, originBytes: 6 };
   expect((await next()).fleet).toMatchObject({ agents: { known: 2, online: 1 }, traffic });
   await kit.client.forgetHost(b.peerId);
-  const half = { sentBytes: 1, receivedBytes: 2, originBytes: 3 };
+  const half = { sentBytes: 1, receivedBytes: 2, remoteBytes: 1, originBytes: 3 };
   expect((await next()).fleet).toMatchObject({ agents: { known: 1, online: 1 }, traffic: half });
 });
 

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type RawData, WebSocket } from 'ws';
 import type { AgentMessage, AgentRole, Hello, TrackerMessage } from '../client/session-messages.ts';
-import type { SessionError } from '../client/shapes.ts';
+import { NOTHING_MOVED, type SessionError } from '../client/shapes.ts';
 import { type Clock, every } from '../clock.ts';
 import { sessionError, TrackerError } from '../errors.ts';
 import type { AgentSession } from './agent-session.ts';
@@ -123,7 +123,7 @@ function sessionOf(hello: Hello, peerId: string, line: Admission & Line): AgentS
     ...{ peerId, name, role, publicKey, version, labels, platform, engine, tokenId, send, sendText, refuse },
     host: hello.peerHost ?? plainAddress(line.remoteAddress),
     port: peerPort,
-    traffic: { sentBytes: 0, receivedBytes: 0, originBytes: 0 },
+    traffic: NOTHING_MOVED,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { HostView } from '../client/api-schemas.ts';
-import type { Traffic } from '../client/shapes.ts';
+import { NOTHING_MOVED, type Traffic } from '../client/shapes.ts';
 import type { Clock } from '../clock.ts';
 import type { AgentRecord, AgentStore } from '../store/agent-store.ts';
 import type { AgentSession } from './agent-session.ts';
@@ -70,11 +70,12 @@ export function createAgentRoster({ store, presence, clock, log }: AgentRosterDe
     },
     changes: () => changes,
     traffic() {
-      const sum = { sentBytes: 0, receivedBytes: 0, originBytes: 0 };
+      const sum = { ...NOTHING_MOVED };
       for (const record of records.values()) {
         const { traffic } = presence.get(record.peerId) ?? record;
         sum.sentBytes += traffic.sentBytes;
         sum.receivedBytes += traffic.receivedBytes;
+        sum.remoteBytes += traffic.remoteBytes;
         sum.originBytes += traffic.originBytes;
       }
       return sum;

@@ -1,16 +1,16 @@
 /** What the fleet has moved since the tracker started, from what each agent says it moved since its own start. */
-import type { Traffic } from '../client/shapes.ts';
+import { NOTHING_MOVED, type Traffic } from '../client/shapes.ts';
 
 export interface MovedBytes {
   add(peerId: string, now: Traffic): void;
   readonly sums: Traffic;
 }
 
-const KEYS = ['sentBytes', 'receivedBytes', 'originBytes'] as const;
+const KEYS = ['sentBytes', 'receivedBytes', 'remoteBytes', 'originBytes'] as const;
 
 export function createMovedBytes(): MovedBytes {
   const last = new Map<string, Traffic>();
-  const sums: Traffic = { sentBytes: 0, receivedBytes: 0, originBytes: 0 };
+  const sums: Traffic = { ...NOTHING_MOVED };
   return {
     sums,
     add(peerId, now) {

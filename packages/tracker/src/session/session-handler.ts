@@ -76,8 +76,8 @@ export function createSessionHandler(deps: SessionHandlerDeps): SessionHandler {
         case 'shares':
           return deps.shares.asked(session, message);
         case 'traffic': {
-          const { sentBytes, receivedBytes, originBytes, card } = message;
-          session.traffic = { sentBytes, receivedBytes, originBytes };
+          const { type: _, card, ...traffic } = message;
+          session.traffic = traffic;
           if (card !== undefined) session.card = { ...card, atMs: deps.clock.now() };
           deps.moved.add(session.peerId, session.traffic);
         }

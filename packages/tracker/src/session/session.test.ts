@@ -189,7 +189,7 @@ describe('a session', () => {
     let aheadMs = 0;
     const kit = await startTracker({ clock: { ...systemClock, now: () => Date.now() + aheadMs } });
     const agent = await kit.agent('a');
-    const none = { sentBytes: 0, receivedBytes: 0, originBytes: 0 };
+    const none = { sentBytes: 0, receivedBytes: 0, remoteBytes: 0, originBytes: 0 };
     const card = { business: { download: 9e6, upload: 4 }, own: { download: 3e6, upload: 0 } };
     agent.send({ type: 'traffic', ...none, card });
     await agent.settled();
@@ -210,7 +210,7 @@ describe('a session', () => {
   it('shows the traffic an agent reports, also after it left', async () => {
     const kit = await startTracker();
     const agent = await kit.agent('a');
-    const traffic = { sentBytes: 1, receivedBytes: 2, originBytes: 3 };
+    const traffic = { sentBytes: 1, receivedBytes: 2, remoteBytes: 1, originBytes: 3 };
     agent.send({ type: 'traffic', ...traffic });
     await agent.settled();
     expect(await kit.client.hosts()).toMatchObject([{ traffic, online: true }]);

@@ -4,7 +4,7 @@
 
 import type { Platform } from '@shoal/oci';
 import type { AgentRole } from '../client/session-messages.ts';
-import type { EngineInfo, Traffic } from '../client/shapes.ts';
+import { type EngineInfo, NOTHING_MOVED, type Traffic } from '../client/shapes.ts';
 import type { Database } from './database.ts';
 
 /** What is kept as one JSON column: nothing selects by it. */
@@ -54,6 +54,12 @@ export function createAgentStore(db: Database): AgentStore {
     save({ peerId, name, role, lastSeenAtMs, ...facts }) {
       upsert.run({ peerId, name, role, lastSeenAtMs, facts: JSON.stringify(facts) });
     },
-    list: () => all.all().map(({ facts, ...row }) => ({ ...row, ...(JSON.parse(facts) as AgentFacts) })),
+    list: () => all.all().map(({ facts, ...row }) => ({ ...row, ...factsOf(facts) })),
   };
+}
+
+/** What an older tracker did not write counts as nothing. */
+function factsOf(text: string): AgentFacts {
+  const facts = JSON.parse(text) as AgentFacts;
+  return { ...facts, traffic: { ...NOTHING_MOVED, ...facts.traffic } };
 }
