@@ -106,6 +106,9 @@ requireTools(['chromium'])('the dashboard over a fleet', () => {
       .toMatchObject({ counts: { failed: begin.filter(({ progress }) => progress.state === 'failed').length } })
       .then(() => kit.client.job(id));
     await expect.poll(() => page.locator('.legend').innerText()).toContain(`failed ${counts.failed}`);
+    await expect
+      .poll(() => page.locator('.facts').innerText())
+      .toMatch(/ of \S+ \S+, by the rule “(always|office hours|settlement)”/);
     expect(await coloursOf(page, HOSTS)).toMatchObject({ ready: counts.ready, failed: counts.failed });
     await page.fill('.find', nameOf(60));
     await page.keyboard.press('Enter');

@@ -13,6 +13,7 @@ import { createHarbor, type Harbor } from './harbor/harbor.ts';
 import type { HarborOptions } from './harbor/options.ts';
 import { createApp } from './http/app.ts';
 import { type CoverageDesk, createCoverageDesk } from './images/coverage.ts';
+import { createAllowed } from './jobs/allowed.ts';
 import { deadlineWarning } from './jobs/deadline.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { createMarathonPrewarming, type MarathonPrewarming } from './marathon/prewarming.ts';
@@ -197,6 +198,7 @@ function createCore(
   const fleet = createFleetDesk({ roster, jobs: () => jobs, zoneOf: zonesBy(zoneLabel), clock });
   const jobs: Jobs = createJobs({
     ...{ store, hostImages, presence, roster, openSource, clock, log, warningOf, jobMoved: fleet.jobMoved },
+    allowedOf: createAllowed({ presence, clock, policy: () => policies.inForce }),
     forecastOf: (job, hosts) => deadlineWarning({ ...deadlines, policy: () => policies.inForce }, job, hosts),
   });
   const blobs = createBlobStore(db);

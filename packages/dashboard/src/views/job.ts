@@ -120,7 +120,7 @@ function factsOf(job: JobSummary): [(typeof FACTS)[number], string][] {
   const { counts, bytes, terms, wave } = job;
   return [
     ['hosts', t('readyOf', { ready: numberText(counts.ready), hosts: numberText(counts.hosts) })],
-    ['rate', isOpenState(job.state) ? rateText(job.bytesPerSecond) : '–'],
+    ['rate', isOpenState(job.state) ? rateOf(job) : '–'],
     ['ready', timeOf(job).text],
     ['deadline', terms.by === undefined ? t('noDeadline') : timeText(terms.by)],
     ['fromPeers', bytesText(bytes.fromPeers)],
@@ -129,6 +129,13 @@ function factsOf(job: JobSummary): [(typeof FACTS)[number], string][] {
     ['waves', wave === undefined ? '–' : `${terms.waves?.percents.join(', ')} % · ${t('waveNow', wave)}`],
     ['selectors', job.selectors?.join(' | ') ?? t('allHosts')],
   ];
+}
+
+/** How fast it goes, and what the policy allows. */
+function rateOf({ bytesPerSecond, allowed }: JobSummary): string {
+  const now = rateText(bytesPerSecond);
+  if (allowed === undefined) return now;
+  return t('rateOf', { now, most: rateText(allowed.bytesPerSecond), rule: allowed.rule });
 }
 
 function legendOf({ counts }: JobSummary): HTMLElement[] {

@@ -114,6 +114,10 @@ export const jobSummarySchema = z.object({
   }),
   bytes: z.object({ wanted: amountSchema, have: amountSchema, fromPeers: amountSchema }),
   bytesPerSecond: amountSchema.describe('of all hosts together, lately'),
+  allowed: z
+    .object({ bytesPerSecond: amountSchema, rule: z.string() })
+    .optional()
+    .describe('what the bandwidth policy lets its hosts receive together now; absent: nothing limits them'),
   readyAt: instantSchema.optional().describe('at this rate, while bytes are moving'),
   wave: z.object({ number: amountSchema, of: amountSchema }).optional(),
 });

@@ -17,6 +17,8 @@ export interface ViewFacts {
   isOnline(peerId: string): boolean;
   /** Why a blob does not come, when that is known. */
   warningOf(digest: string): string | undefined;
+  /** What the bandwidth policy lets its hosts receive now. */
+  allowedOf(job: Job): JobSummary['allowed'];
   nowMs: number;
 }
 
@@ -38,6 +40,7 @@ export function summaryOfJob(job: Job, facts: ViewFacts, paceOf: (haveBytes: num
     finishedAt: finishedAtMs === undefined ? undefined : new Date(finishedAtMs).toISOString(),
     warning: job.ended ? undefined : (job.paused ?? blobWarning(job, facts) ?? job.forecast),
     bytesPerSecond: Math.round(bytesPerSecond),
+    allowed: state === 'running' ? facts.allowedOf(job) : undefined,
     readyAt: leftMs === undefined ? undefined : new Date(facts.nowMs + leftMs).toISOString(),
     wave: terms.waves && { number: waves, of: terms.waves.percents.length },
   };

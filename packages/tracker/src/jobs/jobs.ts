@@ -48,6 +48,8 @@ export interface JobsDeps {
   warningOf(digest: string): string | undefined;
   /** It was made, something of it changed, or it ended; a job with many hosts is told once a second. */
   jobMoved?(job: Job): void;
+  /** What the bandwidth policy lets the hosts of a job receive together now. */
+  allowedOf?(job: Job): JobSummary['allowed'];
   /** Why a new job will hardly be ready by its deadline. */
   forecastOf?(job: Job, hosts: readonly KnownAgent[]): string | undefined;
 }
@@ -396,5 +398,6 @@ function briefOf(desk: Desk, job: Job): JobSummary {
 
 function factsOf({ deps }: Desk): ViewFacts {
   const isOnline = (peerId: string) => deps.presence.get(peerId) !== undefined;
-  return { isOnline, warningOf: deps.warningOf, nowMs: deps.clock.now() };
+  const { warningOf, allowedOf = () => undefined, clock } = deps;
+  return { isOnline, warningOf, allowedOf, nowMs: clock.now() };
 }
