@@ -51,4 +51,11 @@ describe('the plain line of a job', () => {
     createJobProgress(io).show(jobViewOf([hostOf('web-1', {})], times));
     expect(io.err).toContain(', wave 1 of 3; ready about 2026-01-01T07:00:00Z, wanted by 2026-01-01T06:00:00Z, late');
   });
+
+  it('says what the policy allows beside the rate', () => {
+    const io = testIo();
+    const allowed = { bytesPerSecond: 60e6, rule: 'office hours' };
+    createJobProgress(io).show(jobViewOf([hostOf('web-1', { haveBytes: 1, wantedBytes: 2 })], { allowed }));
+    expect(io.err).toMatch(/of the bytes, 0.0 kB\/s of 60.0 MB\/s \(office hours\)/);
+  });
 });

@@ -116,9 +116,15 @@ function summaryOf(view: JobView, bytesPerSecond: number): string {
   const { state, hosts, counts } = view;
   const { have, wanted } = view.bytes;
   const failed = counts.failed > 0 ? `, ${counts.failed} failed` : '';
-  const bytes = wanted > 0 ? `, ${percentOf(have, wanted)} % of the bytes, ${formatRate(bytesPerSecond)}` : '';
+  const rate = `${formatRate(bytesPerSecond)}${allowedText(view)}`;
+  const bytes = wanted > 0 ? `, ${percentOf(have, wanted)} % of the bytes, ${rate}` : '';
   const held = state === 'paused' || state === 'scheduled' ? `${state}: ` : '';
   return `${held}${counts.ready} of ${counts.hosts} hosts ready${failed}${waveText(view)}${offlineText(hosts)}${bytes}${timesText(view)}`;
+}
+
+/** ` of 60 MB/s (office hours)`: what the policy allows, and by which rule. */
+function allowedText({ allowed }: JobSummary): string {
+  return allowed === undefined ? '' : ` of ${formatRate(allowed.bytesPerSecond)} (${allowed.rule})`;
 }
 
 /** `, wave 1 of 3`. */
