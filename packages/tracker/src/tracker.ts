@@ -11,6 +11,7 @@ import { createFleetDesk, type FleetDesk } from './fleet/fleet-desk.ts';
 import { createForeignPeers, type ForeignPeers } from './foreign/foreign-peers.ts';
 import { createHarbor, type Harbor } from './harbor/harbor.ts';
 import type { HarborOptions } from './harbor/options.ts';
+import { keepHistory } from './history.ts';
 import { createApp } from './http/app.ts';
 import { type CoverageDesk, createCoverageDesk } from './images/coverage.ts';
 import { createAllowed } from './jobs/allowed.ts';
@@ -35,6 +36,7 @@ import { createHostImageStore } from './store/host-image-store.ts';
 import { createJobStore } from './store/job-store.ts';
 import { createPasskeyStore } from './store/passkey-store.ts';
 import { createPolicyStore } from './store/policy-store.ts';
+import { createRetention } from './store/retention.ts';
 import { loadSecrets, type TrackerSecrets } from './store/settings-store.ts';
 import { createShareStore } from './store/share-store.ts';
 import { createTokenStore } from './store/token-store.ts';
@@ -67,6 +69,8 @@ export interface TrackerOptions {
   marathon?: readonly MarathonSite[];
   /** Folders of the page that is served at `/`, see `@shoal/dashboard`. Default: none. */
   dashboard?: readonly URL[];
+  /** How long ended jobs, and piece hashes that nobody wants, are kept. Default: 90 days. */
+  historyMs?: number;
   /** Lets people sign in at their identity provider; needs `publicUrl`. Default: tokens only. */
   oidc?: OidcOptions;
   logger: Logger;
@@ -82,6 +86,8 @@ export interface Tracker {
   /** Returns the token; it cannot be had again. */
   createToken(role: TokenRole, name: string): string;
 }
+
+const HISTORY_MS = 90 * 24 * 3_600_000;
 
 /** Throws TrackerError BAD_OPTIONS, NEWER_DATABASE. */
 export async function createTracker(options: TrackerOptions): Promise<Tracker> {
@@ -121,6 +127,10 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
   const core = createCore(db, options, { openSource: sources.open, pulls });
   const { presence, roster, swarms, jobs, coverage, foreign, policies, shares, marathon, harbor, fleet } = core;
   const handler = createSessionHandler({ ...core, clock, version, log });
+  const stopHistory = keepHistory({
+    ...{ retention: createRetention(db), keepMs: options.historyMs ?? HISTORY_MS, clock, log },
+    isRunning: (digest) => swarms.byDigest(digest) !== undefined,
+  });
   const startedAt = new Date(clock.now()).toISOString();
   const status = () => ({ version, startedAt, ...figures(core) });
   const metricFigures = () => metricsOf(core);
@@ -138,6 +148,7 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
     swarms.stop(); // first: seeders must not be named in place of those whose sessions end now
     for (const session of presence.all()) session.refuse(sessionError('STOPPING'));
     fleet.stop();
+    stopHistory();
     await app.close();
     harbor.stop();
     await marathon.stop();
@@ -150,6 +161,7 @@ async function start(db: Database, options: TrackerOptions): Promise<Tracker> {
     await app.listen({ host: options.host, port: options.port });
     harbor.resume();
   } catch (error) {
+    stopHistory();
     harbor.stop();
     swarms.stop();
     foreign?.stop();
@@ -201,7 +213,7 @@ function createCore(
     allowedOf: createAllowed({ presence, clock, policy: () => policies.inForce }),
     forecastOf: (job, hosts) => deadlineWarning({ ...deadlines, policy: () => policies.inForce }, job, hosts),
   });
-  const blobs = createBlobStore(db);
+  const blobs = createBlobStore(db, clock.now);
   const foreign = options.foreignPeers
     ? createForeignPeers({
         ...{ presence, blobs, clock, random, log, swarmSecret: secrets.swarmSecret },

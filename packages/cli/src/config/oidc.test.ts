@@ -35,7 +35,10 @@ describe('oidc: in tracker.yaml', () => {
   it.each([
     ['oidc: { issuer: https://login.test, clientId: shoal, admins: ops }', /publicUrl is missing/],
     [`${PUBLIC}oidc: { issuer: https://login.test, clientId: shoal }`, /nobody could sign in/],
-    [`${PUBLIC}oidc: { issuer: https://login.test, clientId: shoal, admins: ops, lasts: 0 }`, /nobody could stay/],
+    [
+      `${PUBLIC}oidc: { issuer: https://login.test, clientId: shoal, admins: ops, lasts: 0 }`,
+      /oidc.lasts is wrong: 0 is not a duration/,
+    ],
     [`${PUBLIC}oidc: { issuer: https://login.test, admins: ops }`, /oidc.clientId is missing/],
   ])('says what is wrong with %s', (yaml, fault) => {
     expect(() => load(yaml)).toThrow(fault);

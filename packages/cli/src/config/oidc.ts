@@ -29,7 +29,7 @@ export function oidcKey() {
     readers: texts("groups whose people look; '*' for everybody who can sign in there", {
       sample: 'shoal-readers',
     }).default([]),
-    lasts: duration('how long somebody stays signed in').prefault('12 h'),
+    lasts: duration('how long somebody stays signed in', { some: true }).prefault('12 h'),
   }).optional();
 }
 
@@ -42,7 +42,6 @@ export const checkOidc: CrossCheck = ({ value, add }) => {
   const isEmpty = (key: string) => [value(key)].flat().filter(Boolean).length === 0;
   if (isEmpty('oidc.admins') && isEmpty('oidc.readers'))
     add('oidc.admins', "and readers are empty, so nobody could sign in: name a group, or give readers '*'");
-  if (value('oidc.lasts') === 0) add('oidc.lasts', 'is 0, so nobody could stay signed in; give a time such as "12 h"');
 };
 
 /** Throws CliError UNREADABLE_FILE. */

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { type CrossCheck, configFile } from './config-file.ts';
 import { defaultDataDir, defaultDataDirText, type HostDefaults } from './defaults.ts';
 import { checkHarbor, harborKey, hooksKey, onPushKey } from './harbor-keys.ts';
-import { diskBudget, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
+import { diskBudget, duration, flag, hostName, httpUrl, path, port, rate, section, text } from './leaf.ts';
 import { logKey } from './log-keys.ts';
 import { checkMarathon, marathonKey } from './marathon.ts';
 import { checkOidc, oidcKey } from './oidc.ts';
@@ -82,6 +82,9 @@ function trackerSchema(host: HostDefaults) {
         ).prefault('20 %'),
       }).prefault({}),
     }).prefault({}),
+    keepHistory: duration('how long ended jobs, and piece hashes that no host wants, stay in the database', {
+      some: true,
+    }).prefault('90 d'),
     log: logKey(),
   });
 }

@@ -61,6 +61,7 @@ async function openTracker({ config, logger, openSource, tls }: Parts): Promise<
       ...{ foreignPeers, publicUrl, zoneLabel, openUpstream: createOpenUpstream(config.registries), harbor },
       marathon: marathonSites(config.marathon),
       oidc: oidcOptions(config.oidc),
+      historyMs: config.keepHistory,
       tls: tls && { cert: tls.cert, key: tls.key },
       dashboard: dashboardFolders,
       version: shoalVersion(),

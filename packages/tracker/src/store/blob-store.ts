@@ -17,18 +17,34 @@ export interface BlobStore {
   forget(digest: string): void;
 }
 
-export function createBlobStore(db: Database): BlobStore {
-  const select = db.prepare<[string], BlobMetainfo>(
-    'SELECT digest, size, piece_length AS pieceLength, hashes FROM blobs WHERE digest = ?',
+const DAY_MS = 86_400_000;
+
+export function createBlobStore(db: Database, now: () => number): BlobStore {
+  const select = db.prepare<[string], BlobMetainfo & { usedAtMs: number }>(
+    'SELECT digest, size, piece_length AS pieceLength, hashes, used_at AS usedAtMs FROM blobs WHERE digest = ?',
   );
-  const insert = db.prepare<BlobMetainfo>(
-    `INSERT INTO blobs (digest, size, piece_length, hashes)
-     VALUES (@digest, @size, @pieceLength, @hashes) ON CONFLICT DO NOTHING`,
+  const use = db.prepare('UPDATE blobs SET used_at = ? WHERE digest = ?');
+  const insert = db.prepare<BlobMetainfo & { usedAtMs: number }>(
+    `INSERT INTO blobs (digest, size, piece_length, hashes, used_at)
+     VALUES (@digest, @size, @pieceLength, @hashes, @usedAtMs) ON CONFLICT DO NOTHING`,
   );
   const remove = db.prepare('DELETE FROM blobs WHERE digest = ?');
+  /** Once a day: a blob in use is asked for all the time. On a full disk it is asked for all the same. */
+  const markUsed = (digest: string) => {
+    try {
+      use.run(now(), digest);
+    } catch {}
+  };
   return {
-    get: (digest) => select.get(digest),
-    put: (blob) => void insert.run(blob),
+    get(digest) {
+      const found = select.get(digest);
+      if (found === undefined) return undefined;
+      const { usedAtMs, ...blob } = found;
+      if (now() - usedAtMs > DAY_MS) markUsed(digest);
+      return blob;
+    },
+    put: ({ digest, size, pieceLength, hashes }) =>
+      void insert.run({ digest, size, pieceLength, hashes, usedAtMs: now() }),
     forget: (digest) => void remove.run(digest),
   };
 }

@@ -168,8 +168,13 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (reference, rule)
   ) STRICT, WITHOUT ROWID;
   `,
-  // Tokens of people who signed in at an identity provider end by themselves.
+  // Tokens of people who signed in at an identity provider end by themselves. What is long over is removed: blobs say when
+  // they were last of use, and whose documents are whose is found without reading all jobs.
   `
   ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
+  ALTER TABLE blobs ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE blobs SET used_at = 1000 * strftime('%s', 'now');
+  CREATE INDEX job_variants_by_manifest ON job_variants (manifest);
+  CREATE INDEX job_variants_by_config ON job_variants (config);
   `,
 ];

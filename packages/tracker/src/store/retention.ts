@@ -1,0 +1,95 @@
+/**
+ * Removes from the database what nobody will ask for any more: jobs that ended long ago with their hosts and documents,
+ * what hosts had before what they have, piece hashes of blobs that no swarm wanted for long. In small steps: the tracker
+ * answers between them.
+ */
+import type { Database } from './database.ts';
+
+export interface RetentionNow {
+  nowMs: number;
+  /** What was last of use before goes. */
+  beforeMs: number;
+  /** Whether the swarm of a blob is open. */
+  isRunning(digest: string): boolean;
+}
+
+export interface Removed {
+  jobs: number;
+  hostImages: number;
+  blobs: number;
+}
+
+export interface Retention {
+  /** One round; each step removes a little. */
+  round(now: RetentionNow): Generator<void, Removed>;
+}
+
+interface JobRow {
+  id: string;
+  terms: string;
+}
+
+export function createRetention(db: Database): Retention {
+  const oldJobs = db.prepare<[number], JobRow>(
+    "SELECT id, terms FROM jobs WHERE state <> 'running' AND finished_at < ?",
+  );
+  const removeJob = jobRemoval(db);
+  const hosts = db.prepare<[number], string>('SELECT DISTINCT peer_id FROM host_images WHERE ready_at < ?').pluck();
+  const removeOlder = db.prepare<{ peerId: string; beforeMs: number }>(
+    `DELETE FROM host_images WHERE peer_id = @peerId AND ready_at < @beforeMs AND EXISTS (
+       SELECT 1 FROM host_images AS newer WHERE newer.peer_id = @peerId AND newer.repository = host_images.repository
+         AND newer.ready_at > host_images.ready_at)`,
+  );
+  const oldBlobs = db.prepare<[number], string>('SELECT digest FROM blobs WHERE used_at < ?').pluck();
+  const removeBlob = db.prepare('DELETE FROM blobs WHERE digest = ?');
+  return {
+    *round({ nowMs, beforeMs, isRunning }) {
+      const removed: Removed = { jobs: 0, hostImages: 0, blobs: 0 };
+      for (const { id, terms } of oldJobs.all(beforeMs)) {
+        if (isKept(terms, nowMs)) continue;
+        removeJob(id);
+        removed.jobs++;
+        yield;
+      }
+      for (const peerId of hosts.all(beforeMs)) {
+        removed.hostImages += removeOlder.run({ peerId, beforeMs }).changes;
+        yield;
+      }
+      for (const digest of oldBlobs.all(beforeMs)) {
+        if (isRunning(digest)) continue;
+        removed.blobs += removeBlob.run(digest).changes;
+        yield;
+      }
+      return removed;
+    },
+  };
+}
+
+/** Its images are kept on hosts until a date to come: that order is still to be seen. */
+function isKept(terms: string, nowMs: number): boolean {
+  const { keepUntil } = JSON.parse(terms) as { keepUntil?: string };
+  return keepUntil !== undefined && Date.parse(keepUntil) > nowMs;
+}
+
+/** With the documents that no other job names. A manifest that some host has by this name stays: forecasts read it. */
+function jobRemoval(db: Database): (id: string) => void {
+  const documents = db
+    .prepare<{ id: string }, string>(
+      `SELECT config FROM job_variants WHERE job_id = @id
+       UNION SELECT manifest FROM job_variants JOIN job_images USING (job_id)
+         WHERE job_id = @id AND job_images.position = job_variants.image AND NOT EXISTS (
+           SELECT 1 FROM host_images WHERE host_images.reference = job_images.reference AND digest = manifest)`,
+    )
+    .pluck();
+  const removeJob = db.prepare('DELETE FROM jobs WHERE id = ?');
+  const removeDocument = db.prepare<{ digest: string }>(
+    `DELETE FROM documents WHERE digest = @digest
+       AND NOT EXISTS (SELECT 1 FROM job_variants WHERE manifest = @digest)
+       AND NOT EXISTS (SELECT 1 FROM job_variants WHERE config = @digest)`,
+  );
+  return db.transaction((id: string) => {
+    const named = documents.all({ id });
+    removeJob.run(id);
+    for (const digest of named) removeDocument.run({ digest });
+  });
+}
