@@ -23,10 +23,11 @@ export function openDatabase(dataDir: string, nativeBinding?: string): Database 
   // The file holds the tracker's private key: made for the owner only, before SQLite makes it for all.
   closeSync(openSync(file, 'a', 0o600));
   const db = openFile(file, nativeBinding);
-  db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = NORMAL');
-  db.pragma('foreign_keys = ON');
   try {
+    refuseNewer(db, MIGRATIONS.length); // first: the mode is written into the file
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    db.pragma('foreign_keys = ON');
     migrate(db, MIGRATIONS);
   } catch (error) {
     db.close();
@@ -54,10 +55,7 @@ function openFile(file: string, nativeBinding?: string): Database {
 /** Each step is one transaction together with the version it leads to. */
 export function migrate(db: Database, migrations: readonly string[]): void {
   const apply = db.transaction(() => {
-    const version = db.pragma('user_version', { simple: true }) as number;
-    if (version > migrations.length) {
-      throw new TrackerError('NEWER_DATABASE', `version ${version}, this tracker knows ${migrations.length}`);
-    }
+    const version = refuseNewer(db, migrations.length);
     const step = migrations[version];
     if (step === undefined) return false;
     db.exec(step);
@@ -65,4 +63,11 @@ export function migrate(db: Database, migrations: readonly string[]): void {
     return true;
   });
   while (apply.immediate());
+}
+
+/** Returns the database's version. */
+function refuseNewer(db: Database, known: number): number {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version > known) throw new TrackerError('NEWER_DATABASE', `version ${version}, this tracker knows ${known}`);
+  return version;
 }
