@@ -16,7 +16,10 @@ const BINARY_ERRORS: ReadonlySet<string> = new Set(['MODULE_NOT_FOUND', 'ERR_DLO
 /** `shoal token create` writes while the tracker runs. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** `nativeBinding` is for tests. Throws NO_SQLITE, NEWER_DATABASE. */
+/**
+ * `nativeBinding` is for tests. Throws NO_SQLITE, NEWER_DATABASE, and TRACKER_RUNS where an older tracker uses what is
+ * to be migrated: a newer `shoal token` must not change tables under it.
+ */
 export function openDatabase(dataDir: string, nativeBinding?: string): Database {
   mkdirSync(dataDir, { recursive: true });
   const file = join(dataDir, DATABASE_FILE);
@@ -24,7 +27,9 @@ export function openDatabase(dataDir: string, nativeBinding?: string): Database 
   closeSync(openSync(file, 'a', 0o600));
   const db = openFile(file, nativeBinding);
   try {
-    refuseNewer(db, MIGRATIONS.length); // first: the mode is written into the file
+    const version = refuseNewer(db, MIGRATIONS.length); // first: the mode is written into the file
+    if (version > 0 && version < MIGRATIONS.length)
+      requireAlone(db, `${file}, by an older one: start that as this version first`);
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = NORMAL');
     db.pragma('foreign_keys = ON');
@@ -70,4 +75,14 @@ function refuseNewer(db: Database, known: number): number {
   const version = db.pragma('user_version', { simple: true }) as number;
   if (version > known) throw new TrackerError('NEWER_DATABASE', `version ${version}, this tracker knows ${known}`);
   return version;
+}
+
+/** SQLite leaves its write-ahead log only for who is alone with the file, in whatever process the others are. */
+export function requireAlone(db: Database, what: string): void {
+  try {
+    db.pragma('journal_mode = DELETE');
+  } catch (error) {
+    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) throw new TrackerError('TRACKER_RUNS', what);
+    throw error;
+  }
 }
