@@ -57,6 +57,7 @@ $ErrorActionPreference = 'Stop'
 $service = 'shoal-agent'
 $record = Join-Path $ServiceDir 'install.json'
 $program = Join-Path $ServiceDir 'shoal-agent.exe'
+$eventSource = "HKLM:\SYSTEM\CurrentControlSet\Services\EventLog\Application\$service"
 
 function Get-Done {
   $done = @{}
@@ -158,6 +159,19 @@ function Add-Ledbat {
   $null = New-NetTransportFilter @filter
 }
 
+# By the program that the agent writes with: it takes no source that was made in another way.
+function Add-EventSource {
+  if (Test-Path -LiteralPath $eventSource) { return }
+  if (-not $PSCmdlet.ShouldProcess($service, 'make a source of the Application event log')) { return }
+  $eventcreate = Join-Path $env:SystemRoot 'System32\eventcreate.exe'
+  $null = & $eventcreate /L APPLICATION /T INFORMATION /SO $service /ID 1 /D 'The Shoal agent is installed.'
+  if ($LASTEXITCODE -ne 0) {
+    Write-Warning "The source $service of the event log could not be made ($LASTEXITCODE). The agent tries it itself."
+    return
+  }
+  Save-Done 'EventSource' $eventSource
+}
+
 function Add-AgentService {
   $there = Get-Service -Name $service -ErrorAction SilentlyContinue
   if (-not $PSCmdlet.ShouldProcess($service, 'install and start the service')) { return }
@@ -202,5 +216,6 @@ Add-AntivirusExclusion
 Add-FirewallRule
 Add-QosPolicy
 Add-Ledbat
+Add-EventSource
 Add-AgentService
 Add-DockerSetup

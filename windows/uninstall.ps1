@@ -52,6 +52,15 @@ function Remove-AgentService {
   if ($LASTEXITCODE -ne 0) { throw "WinSW could not remove the service ($LASTEXITCODE)." }
 }
 
+# What is in the event log stays there; the Event Viewer then shows its text after a sentence about a missing source.
+function Remove-EventSource {
+  if (-not $done.ContainsKey('EventSource')) { return }
+  $source = $done['EventSource']
+  if (-not (Test-Path -LiteralPath $source)) { return }
+  if (-not $PSCmdlet.ShouldProcess($source, 'remove the source of the event log')) { return }
+  Remove-Item -LiteralPath $source -Recurse
+}
+
 function Remove-Ledbat {
   if (-not $done.ContainsKey('Ledbat')) { return }
   $made = $done['Ledbat']
@@ -101,6 +110,7 @@ function Remove-Folder {
 
 Remove-DockerSetup
 Remove-AgentService
+Remove-EventSource
 Remove-Ledbat
 Remove-QosPolicy
 Remove-FirewallRule

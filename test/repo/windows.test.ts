@@ -5,8 +5,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ENGINE_ERRORS } from '../../packages/agent/src/engine/errors.ts';
+import { AGENT_ERRORS } from '../../packages/agent/src/errors.ts';
 import { testIo } from '../../packages/cli/src/cli.testkit.ts';
+import { EVENT_KINDS, eventIdOf } from '../../packages/cli/src/daemon/event-log/event-ids.ts';
+import { CLI_ERRORS } from '../../packages/cli/src/errors.ts';
 import { createProgram } from '../../packages/cli/src/program.ts';
+import { OCI_ERRORS } from '../../packages/oci/src/errors.ts';
+import { REGISTRY_ERRORS } from '../../packages/registry/src/errors.ts';
+import { ERRORS as TRACKER_ERRORS } from '../../packages/tracker/src/errors.ts';
 
 const FOLDER = join(import.meta.dirname, '../../windows');
 const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
@@ -105,6 +112,55 @@ describe('uninstall.ps1', () => {
   });
 });
 
+describe('the event log', () => {
+  it('has one source: of the service that writes with --event-log, of the script that makes it and the one that removes it', () => {
+    expect(xml).toMatch(/"@SHOAL@" agent [^<]*--event-log/);
+    expect(xml).toMatch(/<id>shoal-agent<\/id>/);
+    expect(install).toMatch(/^\$service = 'shoal-agent'$/m);
+    const step = bodyOf(install, 'Add-EventSource');
+    expect(step).toMatch(/eventcreate \/L APPLICATION \/T INFORMATION \/SO \$service \/ID 1 /);
+    expect(step).toMatch(/Save-Done 'EventSource' \$eventSource$/m);
+    expect(bodyOf(uninstall, 'Remove-EventSource')).toMatch(/Remove-Item -LiteralPath \$source /);
+  });
+
+  const page = readFileSync(join(FOLDER, '../docs/windows.md'), 'utf8');
+
+  it('has the ids of docs/windows.md', () => {
+    const rows = [...page.matchAll(/^\| (\d+) \| (.*?) \| (.*?) \|$/gm)].map(([, id, text, names = '']) => [
+      Number(id),
+      text,
+      [...names.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    ]);
+    expect(rows).toEqual(Object.entries(EVENT_KINDS).map(([id, { text, names }]) => [Number(id), text, [...names]]));
+  });
+
+  // Of the tracker's table most never come to a log of errors: who asked is answered with them.
+  it.each([
+    ['agent', AGENT_ERRORS],
+    ['engine', ENGINE_ERRORS],
+    ['registry', REGISTRY_ERRORS],
+    ['oci', OCI_ERRORS],
+  ])('has an id for each error of the table of %s', (_, table) => {
+    const harmless = ['ABORTED'];
+    const without = Object.keys(table).filter((code) => eventIdOf({ event: undefined, code }) === 1);
+    expect(without.filter((code) => !harmless.includes(code))).toEqual([]);
+  });
+
+  it('gives no id to a code that there is not', () => {
+    const ours = [AGENT_ERRORS, ENGINE_ERRORS, REGISTRY_ERRORS, OCI_ERRORS, CLI_ERRORS, TRACKER_ERRORS];
+    const codes = new Set(ours.flatMap((table) => Object.keys(table)));
+    const ofSystems = /^(SQLITE_[A-Z]+|ENOSPC|EDQUOT)$/;
+    const names = Object.values(EVENT_KINDS).flatMap((kind) => kind.names);
+    const isEvent = (name: string) => /^[a-z]+( [a-z]+)+$/.test(name);
+    expect(names.filter((name) => !isEvent(name) && !ofSystems.test(name) && !codes.has(name))).toEqual([]);
+    const sources = ['agent/src/agent.ts', 'agent/src/proxy/registry-proxy.ts', 'agent/src/bandwidth/kept-policy.ts'];
+    const code = sources.map((path) => readFileSync(join(FOLDER, '../packages', path), 'utf8')).join('');
+    const said = (name: string) =>
+      code.includes(`event: '${name}'`) || (name === 'tracker refused' && /`tracker \$\{next\}`/.test(code));
+    expect(names.filter((name) => isEvent(name) && !said(name))).toEqual([]);
+  });
+});
+
 describe('shoal-agent.xml', () => {
   it('is well formed, and install.ps1 fills in all that is open', () => {
     const open: string[] = [];
@@ -124,12 +180,11 @@ describe('shoal-agent.xml', () => {
 
   it('starts and stops the agent with verbs and options that there are', () => {
     const program = createProgram(testIo());
-    for (const [, verb, option] of xml.matchAll(/"@SHOAL@" (\w+) (--\w+)/g)) {
-      const command = program.commands.find((one) => one.name() === verb);
-      expect(
-        command?.options.map(({ long }) => long),
-        verb,
-      ).toContain(option);
+    const lines = [...xml.matchAll(/"@SHOAL@" (\w+)( [^<]+)/g)];
+    expect(lines).toHaveLength(2);
+    for (const [, verb, rest = ''] of lines) {
+      const known = program.commands.find((one) => one.name() === verb)?.options.map(({ long }) => long);
+      for (const option of rest.match(/--[\w-]+/g) ?? []) expect(known, verb).toContain(option);
     }
     expect(xml).toMatch(/<stoparguments>"@SHOAL@" stop /);
   });

@@ -29,6 +29,9 @@ export interface ShoalSite {
   startAgent(options: AgentSettings): Promise<ShoalAgent>;
   hosts(): Promise<HostView[]>;
   tracker: Service;
+  /** Where the tracker's database lies, and its tracker.yaml. */
+  dataDir: string;
+  config: string;
   /** Starts the tracker again, after it was stopped or killed, with its seeder. */
   restartTracker(): Promise<void>;
 }
@@ -126,9 +129,7 @@ export async function startSite(options: SiteOptions): Promise<ShoalSite> {
   const client = createTrackerClient({ url, token: admin, ca: cert });
   const env = { SHOAL_TRACKER: url, SHOAL_TOKEN: admin, SHOAL_CA: certFile };
   const site: ShoalSite = {
-    url,
-    client,
-    tracker,
+    ...{ url, client, tracker, dataDir, config },
     async restartTracker() {
       site.tracker = (await startTracker()).service;
       await isOnline(site, (host) => host.role === 'seeder');

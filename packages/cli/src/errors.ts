@@ -64,7 +64,8 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   UNKNOWN_TOKEN: '"shoal token list" lists the tokens there are.',
   NO_HOSTS: '"shoal hosts" lists the hosts the tracker knows; start an agent on those you miss.',
   JOB_ENDED: '"shoal job ID" shows how it ended.',
-  NEWER_DATABASE: 'Start a tracker of that version or newer, or restore an older copy of the folder.',
+  NEWER_DATABASE:
+    'Start a tracker of that version or newer, or bring the backup from before the upgrade back: "shoal restore".',
   NO_DATABASE: "Give the tracker's --data-dir or --config.",
   REFUSED:
     'Make a join token on the tracker with "shoal token create --role agent --name NAME" and give it as SHOAL_TRACKER_TOKEN or tracker.tokenFile.',

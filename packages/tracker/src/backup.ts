@@ -6,7 +6,7 @@ import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, renameSync, r
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { TrackerError } from './errors.ts';
-import { DATABASE_FILE } from './store/database.ts';
+import { DATABASE_FILE, requireAlone } from './store/database.ts';
 import { MIGRATIONS } from './store/migrations.ts';
 
 export interface BackupFacts {
@@ -93,14 +93,13 @@ function readVersion(file: string): number {
   }
 }
 
-/** SQLite leaves its write-ahead log only for who is alone with the file, in whatever process the others are. */
 function requireUnused(place: string): void {
   const db = new Sqlite(place, { timeout: 0 });
   try {
-    db.pragma('journal_mode = DELETE');
+    requireAlone(db, place);
   } catch (error) {
-    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) throw new TrackerError('TRACKER_RUNS', place);
     // A database that is broken is what a restore is for.
+    if (error instanceof TrackerError) throw error;
   } finally {
     db.close();
   }

@@ -4,12 +4,13 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import { createOpenSource, readSecretFile, readTextFile, remoteRegistries } from '../config/sources.ts';
 import type { Io } from '../output/io.ts';
 import { shoalVersion } from '../version.ts';
+import type { DaemonIo } from './event-log/with-event-log.ts';
 import { createDaemonLogger } from './logger.ts';
 import { startError } from './start-error.ts';
 import { untilStopped } from './until-stopped.ts';
 
 /** Returns after a stop in order. Throws AgentError REFUSED, and what keeps it from starting. */
-export async function runAgent(config: AgentConfig, io: Io): Promise<void> {
+export async function runAgent(config: AgentConfig, io: DaemonIo): Promise<void> {
   spareTheOptimizer();
   const logger = createDaemonLogger(io, 'agent', config.log);
   const agent = await openAgent({ ...agentOptions(config, io), logger });

@@ -11,6 +11,7 @@ import type { TrackerConfig } from '../config/tracker-config.ts';
 import type { Io } from '../output/io.ts';
 import { shoalVersion } from '../version.ts';
 import { startEmbeddedSeeder } from './embedded-seeder.ts';
+import type { DaemonIo } from './event-log/with-event-log.ts';
 import { createDaemonLogger } from './logger.ts';
 import { startError } from './start-error.ts';
 import { untilStopped } from './until-stopped.ts';
@@ -24,7 +25,7 @@ interface Parts {
 }
 
 /** Returns after a stop in order. Throws when it cannot start or its seeder ended by itself. */
-export async function runTracker(config: TrackerConfig, withSeeder: boolean, io: Io): Promise<void> {
+export async function runTracker(config: TrackerConfig, withSeeder: boolean, io: DaemonIo): Promise<void> {
   const logger = createDaemonLogger(io, 'tracker', config.log);
   const openSource = createOpenSource(config.registries, { env: io.host.env });
   const parts = { config, io, logger, openSource, tls: readTls(config) };

@@ -48,6 +48,7 @@ export function acceptSession(socket: WebSocket, admission: Admission, deps: Acc
   const nonce = randomBytes(NONCE_BYTES);
   let session: AgentSession | undefined;
   let ended = false;
+  let hasPassedOver = false;
   const end = () => {
     if (ended) return;
     ended = true;
@@ -64,6 +65,12 @@ export function acceptSession(socket: WebSocket, admission: Admission, deps: Acc
   const cancelHelloTimeout = clock.after(HELLO_TIMEOUT_MS, () => line.refuse(sessionError('HELLO_TIMEOUT')));
   const stopHeartbeat = startHeartbeat(socket, clock, end);
 
+  // An agent that is newer must not lose its session over what an older tracker cannot do.
+  const passOver = (foreign: string) => {
+    if (!hasPassedOver)
+      log.warn({ peerId: session?.peerId, foreign }, 'an agent says what this tracker does not know yet: upgrade it');
+    hasPassedOver = true;
+  };
   const take = (text: string) => {
     const message = parseAgentMessage(text);
     if (session === undefined) {
@@ -72,6 +79,7 @@ export function acceptSession(socket: WebSocket, admission: Admission, deps: Acc
       cancelHelloTimeout();
       handler.opened(session);
     } else {
+      if (message.type === undefined) return passOver(message.foreign);
       if (message.type === 'hello') throw new TrackerError('BAD_MESSAGE', 'a second hello');
       handler.message(session, message);
     }

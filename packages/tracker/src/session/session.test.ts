@@ -4,7 +4,7 @@ import { exportRawPublicKey, peerIdOfKey } from '@shoal/wire';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import type { TrackerMessage } from '../client/index.ts';
+import type { AgentMessage, TrackerMessage } from '../client/index.ts';
 import { createManualClock } from '../clock.testkit.ts';
 import { systemClock } from '../clock.ts';
 import { newKey, startTracker } from '../tracker.testkit.ts';
@@ -130,7 +130,7 @@ describe('a session', () => {
 
   it.each([
     ['not JSON', 'nonsense', /not JSON/],
-    ['an unknown type', '{"type":"reboot"}', /type/],
+    ['no type', '{"kind":"reboot"}', /type/],
     ['a wrong field', '{"type":"have","swarm":"x","pieces":-1,"complete":true}', /swarm/],
     ['a second hello', 'hello', /second hello/],
   ])('closes with a named reason on %s', async (_title, text, words) => {
@@ -145,6 +145,16 @@ describe('a session', () => {
       error: { code: 'BAD_MESSAGE', text: expect.stringMatching(words) },
     });
     expect((await raw.closed).reason).toBe('BAD_MESSAGE');
+  });
+
+  it('passes over what only a newer agent says, and tells it once', async () => {
+    const kit = await startTracker();
+    const agent = await kit.agent('host-1');
+    for (const type of ['reboot', 'dream']) agent.session.send({ type, of: 'sheep' } as unknown as AgentMessage);
+    await agent.settled();
+    expect(agent.states).toEqual([['connected', undefined]]);
+    const told = kit.logs.filter((line) => line.includes('does not know yet'));
+    expect(told.map((line) => JSON.parse(line))).toEqual([expect.objectContaining({ level: 40, foreign: 'reboot' })]);
   });
 
   it('closes when a message is over the cap', async () => {

@@ -16,17 +16,23 @@ const BINARY_ERRORS: ReadonlySet<string> = new Set(['MODULE_NOT_FOUND', 'ERR_DLO
 /** `shoal token create` writes while the tracker runs. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-/** `nativeBinding` is for tests. Throws NO_SQLITE, NEWER_DATABASE. */
+/**
+ * `nativeBinding` is for tests. Throws NO_SQLITE, NEWER_DATABASE, and TRACKER_RUNS where an older tracker uses what is
+ * to be migrated: a newer `shoal token` must not change tables under it.
+ */
 export function openDatabase(dataDir: string, nativeBinding?: string): Database {
   mkdirSync(dataDir, { recursive: true });
   const file = join(dataDir, DATABASE_FILE);
   // The file holds the tracker's private key: made for the owner only, before SQLite makes it for all.
   closeSync(openSync(file, 'a', 0o600));
   const db = openFile(file, nativeBinding);
-  db.pragma('journal_mode = WAL');
-  db.pragma('synchronous = NORMAL');
-  db.pragma('foreign_keys = ON');
   try {
+    const version = refuseNewer(db, MIGRATIONS.length); // first: the mode is written into the file
+    if (version > 0 && version < MIGRATIONS.length)
+      requireAlone(db, `${file}, by an older one: start that as this version first`);
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    db.pragma('foreign_keys = ON');
     migrate(db, MIGRATIONS);
   } catch (error) {
     db.close();
@@ -54,10 +60,7 @@ function openFile(file: string, nativeBinding?: string): Database {
 /** Each step is one transaction together with the version it leads to. */
 export function migrate(db: Database, migrations: readonly string[]): void {
   const apply = db.transaction(() => {
-    const version = db.pragma('user_version', { simple: true }) as number;
-    if (version > migrations.length) {
-      throw new TrackerError('NEWER_DATABASE', `version ${version}, this tracker knows ${migrations.length}`);
-    }
+    const version = refuseNewer(db, migrations.length);
     const step = migrations[version];
     if (step === undefined) return false;
     db.exec(step);
@@ -65,4 +68,21 @@ export function migrate(db: Database, migrations: readonly string[]): void {
     return true;
   });
   while (apply.immediate());
+}
+
+/** Returns the database's version. */
+function refuseNewer(db: Database, known: number): number {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version > known) throw new TrackerError('NEWER_DATABASE', `version ${version}, this tracker knows ${known}`);
+  return version;
+}
+
+/** SQLite leaves its write-ahead log only for who is alone with the file, in whatever process the others are. */
+export function requireAlone(db: Database, what: string): void {
+  try {
+    db.pragma('journal_mode = DELETE');
+  } catch (error) {
+    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) throw new TrackerError('TRACKER_RUNS', what);
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createToken, listTokens, revokeToken } from '../tokens.ts';
 import { temporaryFolder } from '../tracker.testkit.ts';
 import { migrate, openDatabase } from './database.ts';
+import { MIGRATIONS } from './migrations.ts';
 import { loadSecrets } from './settings-store.ts';
 
 describe('a package without the binary of SQLite', () => {
@@ -36,6 +37,33 @@ describe('migrations', () => {
     const db = new Sqlite(':memory:');
     db.pragma('user_version = 9');
     expect(() => migrate(db, [])).toThrow(expect.objectContaining({ code: 'NEWER_DATABASE' }));
+  });
+});
+
+describe('a database of an older version', () => {
+  const oldOne = () => {
+    const folder = temporaryFolder();
+    const db = new Sqlite(join(folder, 'tracker.db'));
+    db.pragma('journal_mode = WAL');
+    migrate(db, MIGRATIONS.slice(0, 1));
+    return { folder, db };
+  };
+  const versionOf = (db: Sqlite.Database) => db.pragma('user_version', { simple: true });
+
+  it('is not migrated under the tracker that uses it, whoever opens it', () => {
+    const { folder, db } = oldOne();
+    for (const open of [() => openDatabase(folder), () => createToken(folder, { role: 'admin', name: 'ada' })])
+      expect(open).toThrow(expect.objectContaining({ code: 'TRACKER_RUNS' }));
+    expect([versionOf(db), db.pragma('journal_mode', { simple: true })]).toEqual([1, 'wal']);
+    db.close();
+  });
+
+  it('is migrated when nobody uses it, and then others may open it', () => {
+    const { folder, db } = oldOne();
+    db.close();
+    const [first, second] = [openDatabase(folder), openDatabase(folder)];
+    expect(versionOf(first)).toBe(MIGRATIONS.length);
+    for (const one of [first, second]) one.close();
   });
 });
 
