@@ -1,10 +1,9 @@
 /** docs/operations.md: what it tells people to write is what Shoal reads, under the names and ports it has. */
 import { describe, expect, it } from 'vitest';
-import { fileIn, temporaryFolder, testIo } from '../../packages/cli/src/cli.testkit.ts';
+import { fileIn, temporaryFolder } from '../../packages/cli/src/cli.testkit.ts';
 import { agentConfigFile } from '../../packages/cli/src/config/agent-config.ts';
 import { type ConfigFile, loadConfig } from '../../packages/cli/src/config/config-file.ts';
 import { trackerConfigFile } from '../../packages/cli/src/config/tracker-config.ts';
-import { createProgram } from '../../packages/cli/src/program.ts';
 import { readText } from './source.ts';
 
 const HOST = { platform: 'linux' as const, env: {}, hostName: 'node-1' };
@@ -31,22 +30,5 @@ describe('docs/operations.md', () => {
     const [tracker = '', agent = ''] = blocks('yaml');
     expect(load(trackerConfigFile(HOST), tracker)).toMatchObject({ marathon: [{ prewarm: { priority: 10 } }] });
     expect(load(AGENT, agent)).toMatchObject({ labels: { rack: 'r1', build: '20348' } });
-  });
-
-  it('shows verbs and options that there are', () => {
-    const program = createProgram(testIo());
-    const lines =
-      blocks('sh')
-        .join('\n')
-        .match(/\bshoal [a-z].*?(?= &&|$)/gm) ?? [];
-    expect(lines.length).toBeGreaterThan(2);
-    for (const line of lines) {
-      const verb = program.commands.find((command) => command.name() === line.split(' ')[1]);
-      for (const option of line.match(/--[a-z-]+/g) ?? [])
-        expect(
-          verb?.options.map(({ long }) => long),
-          line,
-        ).toContain(option);
-    }
   });
 });
