@@ -32,6 +32,8 @@ export const TEST_PROGRAMS = [
   { command: 'systemd-analyze', package: 'systemd' },
   { command: 'prometheus', package: 'prometheus' },
   { command: 'chromium', package: 'chromium' },
+  // What docs/ tells people to type.
+  { command: 'curl', package: 'curl' },
 ];
 
 const POLICY_FILE = '/usr/sbin/policy-rc.d';

@@ -1,18 +1,21 @@
-/** docs/operations.md: what it tells people to write is what Shoal reads, under the names and ports it has. */
+/** Settings that the pages tell people to write are settings that the daemons take. */
 import { describe, expect, it } from 'vitest';
-import { fileIn, temporaryFolder, testIo } from '../../packages/cli/src/cli.testkit.ts';
+import { fileIn, temporaryFolder } from '../../packages/cli/src/cli.testkit.ts';
 import { agentConfigFile } from '../../packages/cli/src/config/agent-config.ts';
 import { type ConfigFile, loadConfig } from '../../packages/cli/src/config/config-file.ts';
 import { trackerConfigFile } from '../../packages/cli/src/config/tracker-config.ts';
-import { createProgram } from '../../packages/cli/src/program.ts';
 import { readText } from './source.ts';
 
 const HOST = { platform: 'linux' as const, env: {}, hostName: 'node-1' };
-const PAGE = readText('docs/operations.md') ?? '';
+const PAGES = ['docs/operations.md', 'docs/proxy.md', 'docs/cache.md'];
+const TRACKER = trackerConfigFile(HOST);
 const AGENT = agentConfigFile(HOST);
+/** What a block that is about something else leaves out. */
+const TRACKER_REST = { SHOAL_INSECURE: 'true' };
+const AGENT_REST = { SHOAL_TRACKER_URL: 'https://shoal.example.com:7600', SHOAL_TRACKER_TOKEN_FILE: '/etc/shoal/t' };
 
-function blocks(language: string): string[] {
-  return [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, text = '']) => text);
+function blocks(page: string): string[] {
+  return [...(readText(page) ?? '').matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
 }
 
 function load<T>(spec: ConfigFile<T>, text: string, env: Record<string, string> = {}): T {
@@ -21,33 +24,24 @@ function load<T>(spec: ConfigFile<T>, text: string, env: Record<string, string> 
   return loadConfig(spec, sources).config;
 }
 
-describe('docs/operations.md', () => {
-  it('has no YAML but what these tests read', () => {
-    const heads = blocks('yaml').map((block) => block.split('\n')[0]);
-    expect(heads.map((head) => head?.slice(0, 14))).toEqual(['# tracker.yaml', '# tracker.yaml', '# agent.yaml']);
-  });
-
-  it('shows settings that daemons take', () => {
-    const [oidc = '', marathon = '', agent = ''] = blocks('yaml');
-    expect(load(trackerConfigFile(HOST), oidc)).toMatchObject({ oidc: { admins: ['shoal-admins'] } });
-    expect(load(trackerConfigFile(HOST), marathon)).toMatchObject({ marathon: [{ prewarm: { priority: 10 } }] });
-    expect(load(AGENT, agent)).toMatchObject({ labels: { rack: 'r1', build: '20348' } });
-  });
-
-  it('shows verbs and options that there are', () => {
-    const program = createProgram(testIo());
-    const lines =
-      blocks('sh')
-        .join('\n')
-        .match(/\bshoal [a-z].*?(?= &&|$)/gm) ?? [];
-    expect(lines.length).toBeGreaterThan(2);
-    for (const line of lines) {
-      const verb = program.commands.find((command) => command.name() === line.split(' ')[1]);
-      for (const option of line.match(/--[a-z-]+/g) ?? [])
-        expect(
-          verb?.options.map(({ long }) => long),
-          line,
-        ).toContain(option);
+describe.each(PAGES)('the YAML of %s', (page) => {
+  it('says which file it is, and is what that daemon takes', () => {
+    expect(blocks(page).length).toBeGreaterThan(0);
+    for (const text of blocks(page)) {
+      expect(text).toMatch(/^# (tracker|agent)\.yaml/);
+      if (text.startsWith('# tracker')) load(TRACKER, text, text.includes('tls:') ? {} : TRACKER_REST);
+      else load(AGENT, text, AGENT_REST);
     }
+  });
+});
+
+describe('docs/operations.md', () => {
+  const all = blocks('docs/operations.md');
+
+  it('gives Marathon’s jobs their terms, and agents their labels', () => {
+    const tracker = all.find((text) => text.includes('marathon:')) ?? '';
+    const agent = all.find((text) => text.startsWith('# agent.yaml')) ?? '';
+    expect(load(TRACKER, tracker)).toMatchObject({ marathon: [{ prewarm: { priority: 10 } }] });
+    expect(load(AGENT, agent)).toMatchObject({ labels: { rack: 'r1', build: '20348' } });
   });
 });

@@ -1,13 +1,10 @@
-/** docs/troubleshooting.md and docs/windows.md: messages, verbs and parameters they name are those of the product. */
+/** docs/troubleshooting.md and docs/windows.md: messages and parameters they name are those of the product. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { testIo } from '../../packages/cli/src/cli.testkit.ts';
-import { createProgram } from '../../packages/cli/src/program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-const PAGES = ['docs/troubleshooting.md', 'docs/windows.md'];
 
 const sources = readdirSync(join(ROOT, 'packages'), { recursive: true, encoding: 'utf8' })
   .map((path) => path.replaceAll('\\', '/'))
@@ -32,22 +29,6 @@ describe('docs/troubleshooting.md', () => {
       'no agent ever says',
       'this sentence',
     ]);
-  });
-});
-
-describe.each(PAGES)('%s', (page) => {
-  it('names verbs and options that there are', () => {
-    const program = createProgram(testIo());
-    const commands = [...read(page).matchAll(/`shoal ([a-z]+)((?: [^`]*)?)`/g)];
-    expect(commands.length).toBeGreaterThan(1);
-    for (const [text, verb, rest = ''] of commands) {
-      const command = program.commands.find((one) => one.name() === verb);
-      expect(command, text).toBeDefined();
-      const known = [command, ...(command?.commands ?? [])].flatMap(
-        (one) => one?.options.map(({ long }) => long) ?? [],
-      );
-      for (const option of rest.match(/--[a-z-]+/g) ?? []) expect(known, text).toContain(option);
-    }
   });
 });
 

@@ -41,6 +41,8 @@ interface ImageOptions {
   line?: string;
   baseBytes?: number;
   middleBytes?: number;
+  /** Of its config. Default: this machine's. */
+  platform?: { os: string; 'os.version'?: string };
 }
 
 interface FileInLayer {
@@ -70,7 +72,7 @@ export async function makeImage(options: ImageOptions = {}): Promise<TestImage> 
     gzipLevel: 1,
     files: [{ name: 'data/middle', bytes: { seed: 'middle', sizeBytes: options.middleBytes ?? 6 * MIB } }],
   });
-  return finishImage(layout, [base, middle], options.line ?? 'image A of the shoal tests');
+  return finishImage(layout, [base, middle], { line: 'image A of the shoal tests', ...options });
 }
 
 /** Image B: another line, so another last layer, config and manifest; base and middle are the same blobs. */
@@ -82,7 +84,7 @@ export async function makeVariant(image: TestImage, line = 'image B of the shoal
     const [from, to] = [blobFile(image.layout, digest), blobFile(layout, digest)];
     await link(from, to).catch(() => copyFile(from, to));
   }
-  return finishImage(layout, shared, line);
+  return finishImage(layout, shared, { line });
 }
 
 /** Where a blob of a layout lies. */
@@ -90,11 +92,15 @@ export function blobFile(layout: string, digest: Digest): string {
   return join(layout, 'blobs', ...digest.split(':'));
 }
 
-async function finishImage(layout: string, lower: TestLayer[], line: string): Promise<TestImage> {
+async function finishImage(
+  layout: string,
+  lower: TestLayer[],
+  { line, platform }: { line: string; platform?: ImageOptions['platform'] },
+): Promise<TestImage> {
   const message = { name: 'message', bytes: Buffer.from(`${line}\n`) };
   const ballast = { name: 'data/top', bytes: { seed: line, sizeBytes: MIB } };
   const layers = [...lower, await writeLayer(layout, { gzipLevel: 1, files: [message, ballast] })];
-  const config = await writeDocument(layout, imageConfig(layers));
+  const config = await writeDocument(layout, { ...imageConfig(layers), ...platform });
   const manifest = await writeDocument(layout, {
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,

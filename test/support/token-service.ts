@@ -9,7 +9,7 @@ import { cleanUpAfter, tempDir } from './cleanup.ts';
 
 /** The account that both let in. The registry takes bcrypt only: this is its published test vector. */
 export const ROBOT = { username: 'robot', password: 'U*U' };
-const HTPASSWD = 'robot:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n';
+export const HTPASSWD = 'robot:$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n';
 export const ROBOT_BASIC = `Basic ${Buffer.from(`${ROBOT.username}:${ROBOT.password}`).toString('base64')}`;
 
 /** The section `auth` of docker-registry's config. */

@@ -1,10 +1,10 @@
 /**
- * A self-signed certificate for 127.0.0.1 and a name, built here because no tool for it may be on the machine.
+ * A self-signed certificate for 127.0.0.1 and names, built here because no tool for it may be on the machine.
  * Just enough DER (RFC 5280) for TLS to accept it as its own authority.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-export function selfSignedCertificate(name = 'localhost'): { key: string; cert: string } {
+export function selfSignedCertificate(name = 'localhost', ...more: string[]): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
   const subject = sequence(der(0x31, sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from('shoal test')))));
@@ -17,7 +17,7 @@ export function selfSignedCertificate(name = 'localhost'): { key: string; cert: 
     validity,
     subject,
     publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, sequence(subjectAltName(name), authority())),
+    der(0xa3, sequence(subjectAltName([name, ...more]), authority())),
   );
   const signature = sign('sha256', tbs, privateKey);
   const certificate = sequence(tbs, ecdsaWithSha256, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
@@ -28,9 +28,9 @@ export function selfSignedCertificate(name = 'localhost'): { key: string; cert: 
   };
 }
 
-function subjectAltName(name: string): Buffer {
-  const names = sequence(der(0x82, Buffer.from(name)), der(0x87, Buffer.from([127, 0, 0, 1])));
-  return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, names));
+function subjectAltName(names: string[]): Buffer {
+  const all = [...names.map((name) => der(0x82, Buffer.from(name))), der(0x87, Buffer.from([127, 0, 0, 1]))];
+  return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, sequence(...all)));
 }
 
 function authority(): Buffer {

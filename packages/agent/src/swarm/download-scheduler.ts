@@ -65,6 +65,12 @@ export class DownloadScheduler {
     this.#timer = undefined;
   }
 
+  /** Bytes of a blob came from a peer, of another zone or not. */
+  received(bytes: number, isRemote: boolean): void {
+    this.receivedBytes += bytes;
+    if (isRemote) this.remoteBytes += bytes;
+  }
+
   /** Something came free: without a cap there is no need to wait for the next tick; with one, not for a tick that is late. */
   poke(client: DownloadClient): void {
     if (!this.#clients.has(client)) return;

@@ -298,9 +298,7 @@ export class SwarmRunner implements LinkHandler, BlockReader, DownloadClient {
     const peerId = connection.peer?.peerId;
     if (arrived === undefined || peerId === undefined) return;
     this.receivedFrom.set(peerId, (this.receivedFrom.get(peerId) ?? 0) + bytes);
-    const { downloads } = this.#context;
-    downloads.receivedBytes += bytes;
-    if (connection.isRemote) downloads.remoteBytes += bytes;
+    this.#context.downloads.received(bytes, connection.isRemote);
     if (!arrived.counts) this.wastedBytes += bytes;
     if (!last) return;
     this.#incoming.end(link);

@@ -17,7 +17,7 @@ import type { JobStore } from '../store/job-store.ts';
 import type { JobsForSwarms } from '../swarms/rights.ts';
 import { matchesSelector, parseSelector } from './host-selector.ts';
 import { advanceWaves, applyReports, isEnded, type Job, type JobHost, outcomeOf, retryHost } from './job.ts';
-import { createJobAlarm, type JobAlarm } from './job-alarm.ts';
+import { createJobAlarm, type JobAlarm, nextAlarm } from './job-alarm.ts';
 import { figuresOf, type JobFigures } from './job-figures.ts';
 import { createJobLogs, type JobLogs } from './job-log.ts';
 import { createJobsForSwarms } from './job-rights.ts';
@@ -211,11 +211,7 @@ function onAlarm(desk: Desk): void {
     }
     if (job.terms.standing && due(job.terms.keepUntil)) end(desk, open, outcomeOf(job) ?? 'failed');
   }
-  const next = [...desk.open.values()].flatMap(({ job: { begun, terms } }) => [
-    ...(begun || terms.at === undefined ? [] : [Date.parse(terms.at)]),
-    ...(terms.standing && terms.keepUntil !== undefined ? [Date.parse(terms.keepUntil)] : []),
-  ]);
-  desk.alarm.set(next.length === 0 ? undefined : Math.min(...next));
+  desk.alarm.set(nextAlarm([...desk.open.values()].map(({ job }) => job)));
 }
 
 function opened(desk: Desk, session: AgentSession): void {
