@@ -1,8 +1,9 @@
 /**
- * A self-signed certificate for 127.0.0.1 and a name, built here because no tool for it may be on the machine.
+ * A self-signed certificate for 127.0.0.1 and a name or another address, built here because no tool for it may be on the machine.
  * Just enough DER (RFC 5280) for TLS to accept it as its own authority.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 export function selfSignedCertificate(name = 'localhost'): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -29,7 +30,9 @@ export function selfSignedCertificate(name = 'localhost'): { key: string; cert: 
 }
 
 function subjectAltName(name: string): Buffer {
-  const names = sequence(der(0x82, Buffer.from(name)), der(0x87, Buffer.from([127, 0, 0, 1])));
+  const address = (text: string) => der(0x87, Buffer.from(text.split('.').map(Number)));
+  const named = isIPv4(name) ? address(name) : der(0x82, Buffer.from(name));
+  const names = sequence(named, address('127.0.0.1'));
   return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, names));
 }
 
