@@ -23,6 +23,8 @@ import { requireTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Of a command: a job that cannot end is waited for without one. */
+const LIMIT = '180s';
 const COMPOSE = 'docker compose -f docker/compose.yaml';
 /** Without a name for the seeder it does nothing at all. */
 const COMPOSE_HARBOR = 'SHOAL_HOST=unused docker compose -f docker/compose.harbor.yaml';
@@ -117,7 +119,8 @@ requireTools([...TOOLS, 'static-busybox', 'ldd'])('the compose files', () => {
       await startAgent((await inTracker(create)).trim());
       const admin = (await inTracker(create.replace('--role agent', '--role admin'))).trim();
       const env = { SHOAL_TRACKER: tracker.url, SHOAL_CA: tracker.ca, SHOAL_TOKEN: admin };
-      const shoal = (...args: string[]) => run(join(tree, 'bin/shoal'), args, { env: { ...process.env, ...env } });
+      const shoal = (...args: string[]) =>
+        run('timeout', [LIMIT, join(tree, 'bin/shoal'), ...args], { env: { ...process.env, ...env } });
       await waitFor('the agent', async () => (await shoal('hosts')).includes('outside'));
       const job = JSON.parse(await shoal('prewarm', reference, '--wait', '--json')) as JobView;
       expect(job.hosts.map(({ name, state }) => `${name} ${state}`)).toEqual(['outside ready']);
@@ -165,7 +168,11 @@ requireTools([...TOOLS, 'static-busybox', 'ldd'])('the compose files', () => {
   /** As a person at that host, with version 1's name of the command. */
   function inShell(command: string): Promise<string> {
     const env = { ...process.env, DOCKER_HOST: engine.address, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
-    return run('sh', ['-ec', `cd "${ROOT}"; ${command.replaceAll('docker compose', 'docker-compose')}`], { env });
+    return run(
+      'timeout',
+      [LIMIT, 'sh', '-ec', `cd "${ROOT}"; ${command.replaceAll('docker compose', 'docker-compose')}`],
+      { env },
+    );
   }
 
   async function jobs(): Promise<JobView[]> {
