@@ -71,11 +71,12 @@ own_folders() {
   for top in proc sys dev run; do mkdir -p "$root/$top"; done
   for top in tmp root srv home; do mkdir -p "$root/$top"; done
   chmod 1777 "$root/tmp"
-  for path in etc/systemd/system var/lib/docker var/lib/containerd var/lib/docker-registry var/log; do
+  for path in var/lib/docker var/lib/containerd var/lib/docker-registry var/log; do
     [ -d "$folder/own/$path" ] || { mkdir -p "$folder/own/$path" && chmod 0755 "$folder/own/$path"; }
     mkdir -p "$root/$path"
     mount --bind "$folder/own/$path" "$root/$path"
   done
+  [ -d "$folder/upper/etc/systemd/system" ] || { rm -rf "$root/etc/systemd/system" && mkdir "$root/etc/systemd/system"; }
   : >"$root/etc/fstab"
   echo "$name" >"$root/etc/hostname"
   mkdir -p "$root/etc/systemd/system-generators"
