@@ -50,6 +50,16 @@ requireTools([...TOOLS, 'static-busybox'])('the Debian package under systemd', (
     expect(await printed(1)).toBe('image 1\n');
   });
 
+  it.each([
+    ['root', 'ok'],
+    // The group that may use the Engine is its service's.
+    ['shoal', 'warning'],
+  ])('is found well by shoal doctor, run as %s', async (account, engine) => {
+    const { code, stdout } = await machine.attempt('runuser', '-u', account, '--', 'shoal', 'doctor');
+    expect(stdout).toMatch(new RegExp(`^engine +${engine} `, 'm'));
+    expect(code, stdout).toBe(0);
+  });
+
   describe('a daemon', () => {
     it.each(UNITS)('%s runs as shoal, without capabilities, behind a filter of calls', async (unit) => {
       const status = await machine.run('cat', `/proc/${await mainPid(unit)}/status`);
