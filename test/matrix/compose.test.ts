@@ -37,9 +37,12 @@ requireTools([...TOOLS, 'static-busybox', 'ldd'])('the compose files', () => {
   /** A folder as every host has it, and the host's /etc/shoal. */
   let tree: string;
   let settings: string;
+  /** Nobody's logins. */
+  let client: string;
 
   beforeAll(async () => {
     const etc = await tempDir('etc');
+    client = await tempDir('client');
     settings = join(etc, 'shoal');
     tree = join(await tempDir('tree'), 'shoal');
     await chmod(etc, 0o755);
@@ -167,7 +170,8 @@ requireTools([...TOOLS, 'static-busybox', 'ldd'])('the compose files', () => {
 
   /** As a person at that host, with version 1's name of the command. */
   function inShell(command: string): Promise<string> {
-    const env = { ...process.env, DOCKER_HOST: engine.address, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
+    const classic = { DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
+    const env = { ...process.env, ...classic, DOCKER_HOST: engine.address, DOCKER_CONFIG: client };
     return run(
       'timeout',
       [LIMIT, 'sh', '-ec', `cd "${ROOT}"; ${command.replaceAll('docker compose', 'docker-compose')}`],
