@@ -20,6 +20,7 @@ export const TEST_PROGRAMS = [
   { command: 'dockerd', package: 'docker.io' },
   // A package of its own from Debian 13 on; before, docker.io has it.
   { command: 'docker', package: 'docker-cli' },
+  { command: 'docker-compose', package: 'docker-compose' },
   { command: 'containerd', package: 'containerd' },
   { command: 'docker-registry', package: 'docker-registry' },
   { command: 'skopeo', package: 'skopeo' },

@@ -11,6 +11,7 @@ import { inlineOf, pages } from '../repo/commands.ts';
 import { readText } from '../repo/source.ts';
 import {
   AGENT_SETTINGS,
+  CLONE,
   type DocsMachine,
   done,
   startDocsMachine,
@@ -21,7 +22,7 @@ import {
   writeSecrets,
   writeSettings,
 } from '../support/docs-machine.ts';
-import { CLONE } from '../support/machine.ts';
+import { MACHINE_TOOLS } from '../support/machine.ts';
 import type { Service } from '../support/process.ts';
 import { ROBOT } from '../support/token-service.ts';
 import { requireTools } from '../support/tools.ts';
@@ -32,7 +33,7 @@ const NEXT_YEAR = `${new Date().getFullYear() + 1}-12-31`;
 /** Lines of the blocks that other tests run: test/repo/commands.test.ts has the table. */
 const ELSEWHERE = ['npm test'];
 const TOOLS = [
-  ...['root', 'unshare', 'nsenter', 'setpriv', 'ip', 'systemctl', 'apt', 'runuser', 'script', 'curl'],
+  ...[...MACHINE_TOOLS, 'apt', 'runuser', 'script', 'curl'],
   ...['dockerd', 'docker', 'docker-registry', 'skopeo', 'podman', 'static-busybox'],
 ];
 

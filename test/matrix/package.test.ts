@@ -1,6 +1,6 @@
 /**
  * Hosts without Node: the archive unpacked into a folder, the Debian package installed on this machine, upgraded over a
- * running swarm, removed and purged. Daemons start as their units say; there is no systemd that would do it. Steps build
+ * running swarm, removed and purged. Daemons start as their units say; by a real systemd: systemd.test.ts. Steps build
  * on each other.
  */
 import { existsSync } from 'node:fs';

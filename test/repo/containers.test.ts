@@ -1,6 +1,6 @@
 /**
  * docker/: what the files run is what the images have, under the names, ports and folders of Shoal, and each host mounts
- * what it must. The images themselves: test/matrix/images.test.ts.
+ * what it must. The images themselves: test/matrix/images.test.ts and compose.test.ts.
  */
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -84,6 +84,14 @@ describe('compose.yaml', () => {
     expect(Object.keys(services)).toEqual(['registry', 'tokens', 'tracker', 'agent-1', 'agent-2', 'job']);
     expect(services.tracker?.command).toContain('--seeder');
     for (const { build, image } of Object.values(services)) if (build) expect(image).toBe(`shoal-${build.target}`);
+  });
+
+  it('has each image built by one service, and no other ask a registry for it', () => {
+    // Version 2 builds side by side: two that write the same image fail each other, on a machine that never built it.
+    const all = Object.values(services).filter(({ image }) => image.startsWith('shoal-'));
+    const built = all.filter(({ build }) => build);
+    expect(built.map(({ image }) => image).sort()).toEqual(['shoal-agent', 'shoal-tracker']);
+    for (const { build, pull_policy: policy } of all) expect(policy).toBe(build ? undefined : 'never');
   });
 
   it('gives the daemons settings that they take', () => {
@@ -241,6 +249,7 @@ interface Compose {
     {
       image: string;
       build?: { target: string };
+      pull_policy?: string;
       command?: string[];
       environment?: Record<string, string>;
       ports?: string[];

@@ -1,5 +1,5 @@
 /**
- * A Docker Engine of a test's own: separate data, sockets and containerd namespace, no network.
+ * A Docker Engine of a test's own: separate data, sockets and containerd namespace, no network unless it gets a host.
  *
  * Needs root. Leaves no process, mount or file behind.
  */
@@ -34,6 +34,16 @@ export interface DockerdOptions {
   authorities?: Record<string, string>;
   /** Names that lead to 127.0.0.1. */
   loopbackNames?: string[];
+  /** With it the engine has the networks of a usual one. */
+  host?: DockerHost;
+}
+
+/** What an engine and the mounts of its containers see as theirs. /var/run/docker.sock there is its own. */
+export interface DockerHost {
+  /** Path of the network namespace. */
+  network: string;
+  /** Folder that lies over /etc. */
+  etc: string;
 }
 
 const KILL_WAIT_MS = 10_000;
@@ -46,8 +56,9 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   await mkdir(join(folder, 'cli'));
   await writeFile(join(folder, 'daemon.json'), options.config ?? '{}');
   cleanUpAfter(() => removeLeftovers(folder));
-  const command = [findProgram('dockerd') ?? 'dockerd', ...daemonArguments(folder, address)];
-  const [program = '', ...rest] = await withOwnEtc(folder, options, command);
+  const command = [findProgram('dockerd') ?? 'dockerd', ...daemonArguments(folder, address, options.host)];
+  const placed = options.host === undefined ? command : onHost(folder, options.host, command);
+  const [program = '', ...rest] = await withOwnEtc(folder, options, placed);
   const service = startService(program, rest, { env: options.env });
   const stop = async () => {
     await service.stop();
@@ -82,14 +93,24 @@ async function withOwnEtc(
   return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', docker, hosts, ...command];
 }
 
-function daemonArguments(folder: string, address: string): string[] {
+/** In a mount namespace of its own, which also keeps it from the containerd of this machine. */
+function onHost(folder: string, { network, etc }: DockerHost, command: string[]): string[] {
+  const script = [
+    'mkdir "$1/etc-work" && mount -t overlay -o "lowerdir=/etc,upperdir=$2,workdir=$1/etc-work" overlay /etc',
+    'mount -t tmpfs run /run && ln -s "$1/docker.sock" /run/docker.sock && shift 2 && exec "$@"',
+  ];
+  const enter = ['nsenter', `--net=${network}`, 'unshare', '--mount', '--propagation', 'private'];
+  return [...enter, 'sh', '-c', script.join(' && '), 'sh', folder, etc, ...command];
+}
+
+function daemonArguments(folder: string, address: string, host: DockerHost | undefined): string[] {
   // A machine's own containerd may be running and is then shared by every engine: keep apart by namespace.
   const namespace = folder.split('/').at(-1) ?? 'shoal';
   return [
     ...['--config-file', join(folder, 'daemon.json'), '--host', address],
     ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid')],
     ...['--containerd-namespace', namespace, '--containerd-plugins-namespace', `${namespace}-plugins`],
-    ...['--bridge', 'none', '--iptables=false', '--ip6tables=false'],
+    ...['--iptables=false', '--ip6tables=false', ...(host === undefined ? ['--bridge', 'none'] : [])],
   ];
 }
 

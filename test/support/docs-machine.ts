@@ -3,17 +3,22 @@
  * images, a Docker Engine, the names. And who types the blocks of the pages there, word for word.
  */
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { selfSignedCertificate } from '../../packages/registry/src/certificate.testkit.ts';
 import { type Block, blocksOf, commandsOf, linesOf, pages, shoalArguments } from '../repo/commands.ts';
-import { cleanUpAfter, tempDir } from './cleanup.ts';
+import { cleanUpAfter } from './cleanup.ts';
 import { makeImage, type TestImage } from './image.ts';
-import { type Machine, type ShellOptions, startMachine } from './machine.ts';
+import { bootMachine, type Machine, type ShellOptions } from './machine.ts';
 import type { Service } from './process.ts';
 import { HTPASSWD, ROBOT } from './token-service.ts';
 
 export const HARBOR = 'harbor.example.com';
 export const TRACKER = 'https://tracker.example.com:7600';
+/** Where the clone is on the machine, to be written to at will. */
+export const CLONE = '/srv/clone';
+const OWN_CLONE = fileURLToPath(new URL('../..', import.meta.url));
+const NAME = 'web-1';
 const REGISTRY_URL = 'http://127.0.0.1:5000';
 const NAMES = [HARBOR, 'tracker.example.com', 'shoal.example.com', 'marathon.example.com', 'mesos.example.com'];
 const MIB = 1 << 20;
@@ -41,18 +46,25 @@ export interface DocsMachine extends Machine {
 
 export async function startDocsMachine(): Promise<DocsMachine> {
   const small = { baseBytes: 4 * MIB, middleBytes: MIB };
-  const [image, windows, gates] = await Promise.all([
+  const [image, windows] = await Promise.all([
     makeImage(small),
     makeImage({ ...small, line: 'a base', platform: { os: 'windows', 'os.version': '10.0.20348.2113' } }),
-    tempDir('gates'),
   ]);
-  const mounts = { '/images/app': image.layout, '/images/windows': windows.layout, '/gates': gates };
-  const machine = await startMachine({ name: 'web-1', names: NAMES, mounts });
+  const images = { '/srv/images/app': image.layout, '/srv/images/windows': windows.layout };
+  const machine = await bootMachine({ folders: { ...images, ...runtimeFolders(), [CLONE]: OWN_CLONE } });
+  await machine.write('/etc/hosts', `127.0.0.1 localhost ${NAME} ${NAMES.join(' ')}\n`);
+  await machine.run('hostname', NAME);
   await startEngine(machine);
   await startHarbor(machine);
   for (const name of ['app:1', 'app:2', 'app:7', 'private:1']) await push(machine, 'app', `team/${name}`);
   for (const tag of ['ltsc2016', 'ltsc2022']) await push(machine, 'windows', `win/servercore:${tag}`);
-  return { ...machine, image, letIn: (listen, to) => openGate(machine, { listen, to, gates }) };
+  return { ...machine, image, letIn: (listen, to) => openGate(machine, listen, to) };
+}
+
+/** Node, where it is none of the system's. */
+function runtimeFolders(): Record<string, string> {
+  const prefix = dirname(dirname(process.execPath));
+  return prefix.startsWith('/usr') ? {} : { '/usr/local': prefix };
 }
 
 async function startEngine(machine: Machine): Promise<void> {
@@ -75,7 +87,7 @@ async function startHarbor(machine: Machine): Promise<void> {
 
 async function push(machine: Machine, layout: string, name: string): Promise<void> {
   const flags = `--insecure-policy copy --dest-tls-verify=false --dest-creds '${ROBOT.username}:${ROBOT.password}'`;
-  await done(machine, `skopeo ${flags} oci:/images/${layout} docker://127.0.0.1:5000/${name}`);
+  await done(machine, `skopeo ${flags} oci:/srv/images/${layout} docker://127.0.0.1:5000/${name}`);
 }
 
 /** As root of `/etc/shoal`, once the package has made the account. */
@@ -103,24 +115,17 @@ const GATE = `require('net').createServer((socket) => {
   for (const [one, other] of [[socket, far], [far, socket]]) one.on('error', () => other.destroy()).pipe(other);
 }).listen(/^\\d+$/.test(process.argv[2]) ? Number(process.argv[2]) : process.argv[2], () => console.log('open'))`;
 
-interface Gate {
-  /** A port or the path of a socket. */
-  listen: string;
-  to: { port: number } | { path: string };
-  gates: string;
-}
-
-/** Through a socket file in a folder that both see: their networks have nothing in common. */
-async function openGate(machine: Machine, { listen, to, gates }: Gate): Promise<void> {
+/** Through a socket file that both see: their networks have nothing in common. */
+async function openGate(machine: Machine, listen: string, to: { port: number } | { path: string }): Promise<void> {
   const name = `${listen.replaceAll('/', '-')}.sock`;
   const server = createServer((socket) => {
     const far = 'port' in to ? connect(to.port, '127.0.0.1') : connect(to.path);
     socket.on('error', () => far.destroy()).pipe(far);
     far.on('error', () => socket.destroy()).pipe(socket);
   });
-  await new Promise<void>((resolve) => server.listen(join(gates, name), resolve));
+  await new Promise<void>((resolve) => server.listen(join(machine.srv, name), resolve));
   cleanUpAfter(() => void server.close());
-  await machine.start(`exec node -e "$GATE" /gates/${name} ${listen}`, { env: { GATE } }).line(/open/);
+  await machine.start(`exec node -e "$GATE" /srv/${name} ${listen}`, { env: { GATE } }).line(/open/);
 }
 
 export interface Typing extends ShellOptions {

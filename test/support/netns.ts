@@ -12,6 +12,8 @@ export interface OtherHost {
   theirs: string;
   /** A second address of ours. Whoever is dialled over there sees this one: to it, a host that it has never dialled. */
   alsoOurs: string;
+  /** Path of its network namespace. */
+  network: string;
   /** Starts a program over there. */
   start(command: string, args: string[]): Service;
 }
@@ -37,7 +39,7 @@ export async function startOtherHost(): Promise<OtherHost> {
   await run('ip', ['addr', 'add', `${alsoOurs}/24`, 'dev', near]);
   await run('ip', ['route', 'replace', `${theirs}/32`, 'dev', near, 'src', alsoOurs]);
   return {
-    ...{ ours, alsoOurs, theirs },
+    ...{ ours, alsoOurs, theirs, network: `/run/netns/${id}` },
     start: (command, args) => startService('ip', ['netns', 'exec', id, command, ...args]),
   };
 }

@@ -36,11 +36,13 @@ export async function pathWithoutNode(): Promise<string> {
   return folder;
 }
 
-/** Paths, accounts and groups as they are now. */
-export async function machineState(): Promise<string[]> {
-  const files = (await run('find', [...PLACES, '-xdev'])).split('\n').filter((path) => !NOT_OURS.test(path));
+/** Paths, accounts and groups as they are now, of this machine or of the one in which `program` is run. */
+export async function machineState(
+  program: (command: string, ...args: string[]) => Promise<string> = (command, ...args) => run(command, args),
+): Promise<string[]> {
+  const files = (await program('find', ...PLACES, '-xdev')).split('\n').filter((path) => !NOT_OURS.test(path));
   const names = async (database: string) =>
-    (await run('getent', [database])).split('\n').map((line) => `${database} ${line}`);
+    (await program('getent', database)).split('\n').map((line) => `${database} ${line}`);
   return [...files, ...(await names('passwd')), ...(await names('group'))];
 }
 

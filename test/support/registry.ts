@@ -7,6 +7,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tempDir } from './cleanup.ts';
+import type { OtherHost } from './netns.ts';
 import { run, startService } from './process.ts';
 import { findProgram } from './tools.ts';
 
@@ -19,7 +20,7 @@ export interface AccessLine {
 }
 
 export interface TestRegistry {
-  /** `127.0.0.1:port`: the registry part of references. */
+  /** `127.0.0.1:port`, or of the host it is on: the registry part of references. */
   host: string;
   url: string;
   /** Folder of the blobs, for tests that spoil one. */
@@ -42,26 +43,30 @@ export interface RegistrySettings {
   /** The section of that name in its config. */
   auth?: object;
   notified?: Notified;
+  /** Where it runs and listens instead of on loopback; this machine reaches it all the same. */
+  on?: OtherHost;
 }
 
-export async function startRegistry({ tls, auth, notified }: RegistrySettings = {}): Promise<TestRegistry> {
+export async function startRegistry({ tls, auth, notified, on }: RegistrySettings = {}): Promise<TestRegistry> {
   const folder = await tempDir('registry');
   const storage = join(folder, 'storage');
+  const address = on?.theirs ?? '127.0.0.1';
   const config = {
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
-    http: { addr: '127.0.0.1:0', secret: 'test', ...(tls && { tls: await tlsFiles(folder, tls) }) },
+    http: { addr: `${address}:0`, secret: 'test', ...(tls && { tls: await tlsFiles(folder, tls) }) },
     ...(auth && { auth }),
     ...(notified && { notifications: { endpoints: [endpointOf(notified)] } }),
   };
   const configPath = join(folder, 'config.yml');
   await writeFile(configPath, JSON.stringify(config)); // JSON is YAML
-  const service = startService(findProgram('docker-registry') ?? 'docker-registry', ['serve', configPath], {
+  const start = on?.start ?? startService;
+  const service = start(findProgram('docker-registry') ?? 'docker-registry', ['serve', configPath], {
     env: notified && { SSL_CERT_FILE: notified.caFile },
   });
-  const [, port] = await service.line(/listening on 127\.0\.0\.1:(\d+)/);
-  const host = `127.0.0.1:${port}`;
+  const [, port] = await service.line(/listening on [\d.]+:(\d+)/);
+  const host = `${address}:${port}`;
   return {
     host,
     url: `${tls ? 'https' : 'http'}://${host}`,

@@ -1,8 +1,10 @@
 /**
- * A self-signed certificate for 127.0.0.1 and names, built here because no tool for it may be on the machine.
+ * A self-signed certificate for 127.0.0.1 and names or other addresses, built here because no tool for it may be on the
+ * machine.
  * Just enough DER (RFC 5280) for TLS to accept it as its own authority.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 export function selfSignedCertificate(name = 'localhost', ...more: string[]): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -29,8 +31,9 @@ export function selfSignedCertificate(name = 'localhost', ...more: string[]): { 
 }
 
 function subjectAltName(names: string[]): Buffer {
-  const all = [...names.map((name) => der(0x82, Buffer.from(name))), der(0x87, Buffer.from([127, 0, 0, 1]))];
-  return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, sequence(...all)));
+  const address = (text: string) => der(0x87, Buffer.from(text.split('.').map(Number)));
+  const named = names.map((name) => (isIPv4(name) ? address(name) : der(0x82, Buffer.from(name))));
+  return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, sequence(...named, address('127.0.0.1'))));
 }
 
 function authority(): Buffer {

@@ -1,12 +1,13 @@
 /** Whether the Docker Engine takes images from this host's agent. */
 import { createEngineClient, EngineError } from '@shoal/agent';
-import { type Finding, fault, ok } from './finding.ts';
+import { type Finding, fault, ok, warning } from './finding.ts';
 
 const TIMEOUT_MS = 5000;
 /** The oldest one that our tests load images into. */
 const OLDEST = [20, 10] as const;
 
-export async function checkEngine(address: string): Promise<Finding> {
+/** `agentRuns`: there is one on this host, which may have rights that we have not. */
+export async function checkEngine(address: string, agentRuns: boolean): Promise<Finding> {
   try {
     const engine = createEngineClient({ address });
     try {
@@ -17,13 +18,20 @@ export async function checkEngine(address: string): Promise<Finding> {
     }
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    const aborted = error.code === 'ABORTED';
-    const text = aborted
-      ? `the Docker Engine at ${address} gives no answer within ${TIMEOUT_MS / 1000} s`
-      : error.message;
-    return fault('engine', text, NEXT[error.code] ?? 'See what its own log says.');
+    return judgeEngineError(error, address, agentRuns);
   }
 }
+
+export function judgeEngineError({ code, message }: EngineError, address: string, agentRuns: boolean): Finding {
+  if (code === 'ABORTED')
+    return fault('engine', `the Docker Engine at ${address} gives no answer within ${TIMEOUT_MS / 1000} s`, SEE_LOG);
+  // The Debian package gives the group to the agent's service, and not to the account, which the tracker has, too.
+  if (code === 'ENGINE_FORBIDDEN' && agentRuns)
+    return warning('engine', message, "The agent's service may have a group that this account has not: ask as root.");
+  return fault('engine', message, NEXT[code] ?? SEE_LOG);
+}
+
+const SEE_LOG = 'See what its own log says.';
 
 const NEXT: Partial<Record<EngineError['code'], string>> = {
   INVALID_ADDRESS: 'Correct engine.address in agent.yaml.',

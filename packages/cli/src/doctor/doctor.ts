@@ -29,7 +29,7 @@ export async function diagnose(flags: LocalAgentFlags, io: Io): Promise<Diagnosi
   const groups = await Promise.all([
     ok('settings', file ?? 'no agent.yaml: environment and defaults'),
     agent,
-    config.exit === 'engine' ? checkEngine(engine) : [],
+    config.exit === 'engine' ? checkEngine(engine, status !== undefined) : [],
     guarded('registry', () => checkRegistries(config.registries, env)),
     checkTracker(trackerPlace(config), io.date),
     checkPorts(config, status),

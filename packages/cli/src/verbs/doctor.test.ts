@@ -2,10 +2,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { EngineError } from '@shoal/agent';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileIn, run, temporaryFolder } from '../cli.testkit.ts';
 import { fileSystemNote, judgeRoom } from '../doctor/check-disk.ts';
-import { judgeEngine } from '../doctor/check-engine.ts';
+import { judgeEngine, judgeEngineError } from '../doctor/check-engine.ts';
 import { checkLimits, checkProxies, isExcepted } from '../doctor/check-host.ts';
 import { judgeClock } from '../doctor/check-tracker.ts';
 import type { CheckName, Diagnosis, Finding } from '../doctor/finding.ts';
@@ -171,6 +172,15 @@ describe('a check judges', () => {
     ['28.5.2', 'ok'],
   ])('an engine of version %s: %s', (version, state) => {
     expect(judgeEngine('it', version).state).toBe(state);
+  });
+
+  it.each([
+    ['ENGINE_FORBIDDEN', true, 'warning'],
+    ['ENGINE_FORBIDDEN', false, 'fault'],
+    ['ENGINE_DOWN', true, 'fault'],
+  ] as const)('an engine that answers %s, with an agent that runs (%s): %s', (code, agentRuns, state) => {
+    const error = new EngineError(code, 'unix:///var/run/docker.sock (EACCES)');
+    expect(judgeEngineError(error, 'unix:///var/run/docker.sock', agentRuns)).toMatchObject({ check: 'engine', state });
   });
 
   it.each([
