@@ -308,7 +308,8 @@ requireTools(TOOLS)('the commands of the pages', () => {
 
   /** What stands for something else in a line of text. */
   async function filledIn(line: string): Promise<string> {
-    const id = line.endsWith(' cancel') ? await jobIn('paused') : await jobIn('done');
+    if (line.endsWith(' cancel')) await shoal(`prewarm harbor.example.com/team/app:1 --at ${NEXT_YEAR}`);
+    const id = await jobIn(line.endsWith(' cancel') ? 'scheduled' : 'done');
     return line.replace(' NAME', ' somebody').replace(/ ID\b/, ` ${id}`);
   }
 
