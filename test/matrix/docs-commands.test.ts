@@ -84,6 +84,8 @@ requireTools(TOOLS)('the commands of the pages', () => {
     const made = await typist.type('README.md', 'shoal-tracker', {
       after: {
         'apt install': async () => {
+          const both = 'DNS:tracker.example.com,DNS:shoal.example.com';
+          await typist.type(OPERATIONS, 'openssl req', { instead: { 'DNS:tracker.example.com': both } });
           await writeSecrets(machine);
           await writeSettings(machine, 'tracker', TRACKER_SETTINGS);
         },
@@ -124,6 +126,15 @@ requireTools(TOOLS)('the commands of the pages', () => {
       const { stdout } = await typist.type(OPERATIONS, 'shoal logs', { env: operator, instead });
       expect(stdout[0]).toMatch(/web-1/);
       await typist.type(OPERATIONS, 'shoal doctor', { env: operator });
+      const tokenId = async (name: string) => {
+        const tokens = await done(machine, 'runuser -u shoal -- shoal token list --json');
+        return (JSON.parse(tokens) as { id: string; name: string }[]).find((one) => one.name === name)?.id ?? '';
+      };
+      const tokens = await typist.type(OPERATIONS, 'fleet-2027', {
+        instead: { '4f1c2a9b7d3e': () => tokenId('fleet-2027') },
+      });
+      expect(tokens.stdout[1]).toMatch(/fleet-2027/);
+      expect(await tokenId('fleet-2027')).toBe('');
     });
 
     it('of docs/prewarm.md, with a host of Windows', async () => {
@@ -360,4 +371,4 @@ function isWhole(text: string): boolean {
 }
 
 const NOT_WHOLE =
-  /^shoal (tracker --seeder|stop|restore|simulate|prewarm|backup|setup|prewarm --marathon-app FILE|cache rm IMAGE-ID|job ID retry)$/;
+  /^shoal (token|token revoke|policy check|(tracker|agent) --event-log|tracker --seeder|stop|restore|simulate|prewarm|backup|setup|prewarm --marathon-app FILE|cache rm IMAGE-ID|job ID retry)$/;

@@ -13,6 +13,8 @@ import { readText } from './source.ts';
 const TYPIST = 'test/matrix/docs-commands.test.ts';
 const PACKAGE = 'test/matrix/package.test.ts';
 const IMAGES = 'test/matrix/images.test.ts';
+/** Runs what stands at the top of a compose file. */
+const COMPOSE = 'test/matrix/compose.test.ts';
 const PAGES = pages();
 const BLOCKS = PAGES.flatMap((page) => blocksOf(page));
 const INLINE = PAGES.flatMap((page) => inlineOf(page));
@@ -138,6 +140,7 @@ const NAMED = [
     'docker pull',
     'docker login',
     'docker image prune',
+    'docker compose',
     'docker service update --image',
   ],
   ...['skopeo copy', 'fsutil sparse setflag', 'systemctl edit', 'npm ci'],
@@ -154,8 +157,9 @@ describe('every block', () => {
   const typed = [...(readText(TYPIST) ?? '').matchAll(/\.type\(\s*(?:'([^']+)'|OPERATIONS),\s*'([^']+)'/g)].map(
     ([, page = 'docs/operations.md', words = '']) => ({ page, words }),
   );
-  const isRun = (block: Block) =>
-    block.notRun !== undefined || typed.some(({ page, words }) => page === block.page && block.text.includes(words));
+  const isTyped = ({ page, text }: Block) => typed.some((one) => one.page === page && text.includes(one.words));
+  const isComposed = ({ page }: Block) => readText(COMPOSE)?.includes(`commandsOf('${page.replace('docker/', '')}')`);
+  const isRun = (block: Block) => block.notRun !== undefined || isTyped(block) || isComposed(block);
 
   it('is run by a test, or the page says right above it that it is not', () => {
     expect(typed.length).toBeGreaterThan(15);

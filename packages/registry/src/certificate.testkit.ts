@@ -1,12 +1,12 @@
 /**
- * A self-signed certificate for 127.0.0.1 and names or other addresses, built here because no tool for it may be on the
+ * A self-signed certificate for 127.0.0.1 and a name or another address, built here because no tool for it may be on the
  * machine.
  * Just enough DER (RFC 5280) for TLS to accept it as its own authority.
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 
-export function selfSignedCertificate(name = 'localhost', ...more: string[]): { key: string; cert: string } {
+export function selfSignedCertificate(name = 'localhost'): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
   const subject = sequence(der(0x31, sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from('shoal test')))));
@@ -19,7 +19,7 @@ export function selfSignedCertificate(name = 'localhost', ...more: string[]): { 
     validity,
     subject,
     publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, sequence(subjectAltName([name, ...more]), authority())),
+    der(0xa3, sequence(subjectAltName(name), authority())),
   );
   const signature = sign('sha256', tbs, privateKey);
   const certificate = sequence(tbs, ecdsaWithSha256, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
@@ -30,10 +30,10 @@ export function selfSignedCertificate(name = 'localhost', ...more: string[]): { 
   };
 }
 
-function subjectAltName(names: string[]): Buffer {
+function subjectAltName(name: string): Buffer {
   const address = (text: string) => der(0x87, Buffer.from(text.split('.').map(Number)));
-  const named = names.map((name) => (isIPv4(name) ? address(name) : der(0x82, Buffer.from(name))));
-  return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, sequence(...named, address('127.0.0.1'))));
+  const named = isIPv4(name) ? address(name) : der(0x82, Buffer.from(name));
+  return sequence(oid([0x55, 0x1d, 0x11]), der(0x04, sequence(named, address('127.0.0.1'))));
 }
 
 function authority(): Buffer {
