@@ -12,6 +12,7 @@ import { readText } from './source.ts';
 /** Types blocks, and what stands in the text, word for word. */
 const TYPIST = 'test/matrix/docs-commands.test.ts';
 const PACKAGE = 'test/matrix/package.test.ts';
+const SYSTEMD = 'test/matrix/systemd.test.ts';
 const IMAGES = 'test/matrix/images.test.ts';
 /** Runs what stands at the top of a compose file. */
 const COMPOSE = 'test/matrix/compose.test.ts';
@@ -124,9 +125,9 @@ const ELSEWHERE: Readonly<Record<string, readonly [file: string, words: string]>
   'npm run package': [TYPIST, "'npm run package'"],
   'npm run package -- --deb': [TYPIST, "'npm run package -- --deb'"],
   'npm run package -- --target win-x64 --node node.exe --native better_sqlite3.node': [PACKAGE, "'win-x64', '--node'"],
-  'apt install ./shoal_NEW_amd64.deb': [PACKAGE, 'install(debs.next)'],
-  'apt remove': [PACKAGE, "'--remove', 'shoal'"],
-  'apt purge': [PACKAGE, "'--purge', 'shoal'"],
+  'apt install ./shoal_NEW_amd64.deb': [SYSTEMD, "'--force-confold', '--install'"],
+  'apt remove': [SYSTEMD, "'--remove', 'shoal'"],
+  'apt purge': [SYSTEMD, "'--purge', 'shoal'"],
   'docker build -f docker/Dockerfile --target agent -t shoal-agent .': [IMAGES, "'docker/Dockerfile'), '--target'"],
   'docker build -f docker/Dockerfile --target agent .': [IMAGES, "'docker/Dockerfile'), '--target'"],
   'journalctl -u shoal-agent': [TYPIST, "'journalctl -u shoal-agent'"],

@@ -1,4 +1,4 @@
-/** What `npm run package` makes, and what an installation leaves on this machine. */
+/** What `npm run package` makes, and what an installation leaves on a machine. */
 import { execFile } from 'node:child_process';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -36,19 +36,12 @@ export async function pathWithoutNode(): Promise<string> {
   return folder;
 }
 
-/** Paths, accounts and groups as they are now, of this machine or of the one in which `program` is run. */
+/** Paths, accounts and groups of a machine as they are now. */
 export async function machineState(
-  program: (command: string, ...args: string[]) => Promise<string> = (command, ...args) => run(command, args),
+  program: (command: string, ...args: string[]) => Promise<string>,
 ): Promise<string[]> {
   const files = (await program('find', ...PLACES, '-xdev')).split('\n').filter((path) => !NOT_OURS.test(path));
   const names = async (database: string) =>
     (await program('getent', database)).split('\n').map((line) => `${database} ${line}`);
   return [...files, ...(await names('passwd')), ...(await names('group'))];
-}
-
-/** A value of a unit file; throws when it has none. */
-export function unitValue(unit: string, key: string): string {
-  const found = new RegExp(`^${key}=(.*)$`, 'm').exec(unit);
-  if (found === null) throw new Error(`the unit has no ${key}`);
-  return found[1] ?? '';
 }
