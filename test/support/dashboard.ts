@@ -38,8 +38,11 @@ export async function dashboardSite(options: TestTrackerOptions = {}): Promise<D
     say(agent: TestAgent, jobId: string, { state = 'fetching', part = 0, feeders = [], error }: Progress) {
       const haveBytes = Math.round(IMAGE_BYTES * (state === 'fetching' || state === 'failed' ? part : 1));
       const bytes = { imageBytes: IMAGE_BYTES, wantedBytes: IMAGE_BYTES, haveBytes, peerBytes: haveBytes };
+      const own = state === 'fetching' ? { download: 9e6, upload: 7e6 } : { download: 0, upload: 4e6 };
+      const card = { own, business: { download: Math.round(12e6 + part * 30e6), upload: 5e6 } };
       agent.send({
         type: 'traffic',
+        card,
         sentBytes: haveBytes,
         receivedBytes: haveBytes,
         remoteBytes: Math.round(haveBytes / 40),

@@ -71,10 +71,10 @@ function knownOf({ fleet }: ViewContext['live']): number {
   return fleet ? fleet.agents.known + fleet.seeders.known : 0;
 }
 
-/** Ours and all else, down and up. */
-function cardText({ business, own }: NonNullable<HostView['card']>): string {
-  const of = ({ download, upload }: typeof own) => `↓ ${rateText(download)} ↑ ${rateText(upload)}`;
-  return `${of(own)} · ${t('business')} ${of(business)}`;
+/** Down and up, of its network card; of a host that is away when it was last here. */
+function nowText({ online, lastSeenAt, card }: HostView, of: 'business' | 'own'): string {
+  if (!online) return of === 'business' ? t('lastSeen', { time: timeText(lastSeenAt) }) : '';
+  return card === undefined ? '–' : `↓ ${rateText(card[of].download)} ↑ ${rateText(card[of].upload)}`;
 }
 
 function labelsText(labels: Record<string, string>): string {
@@ -94,9 +94,9 @@ function columns() {
     ),
     of(t('version'), '1fr', ({ version }) => version),
     of(t('engine'), '1fr', ({ engine }) => (engine ? engine.version : '–')),
-    of(t('card'), '2fr', ({ card }) => (card ? cardText(card) : '–')),
+    of(t('business'), '11.5rem', (host) => nowText(host, 'business')),
+    of(t('own'), '11.5rem', (host) => nowText(host, 'own')),
     of(t('received'), '6.5rem', ({ traffic }) => bytesText(traffic.receivedBytes)),
-    of(t('lastSeen'), '2fr', ({ online, lastSeenAt }) => (online ? '' : timeText(lastSeenAt))),
   ];
 }
 
