@@ -151,6 +151,14 @@ requireTools([...TOOLS, 'static-busybox', 'ldd'])('the compose files', () => {
     }
   });
 
+  it('and stack.yaml are of the schema of compose files, and what is not is refused', async () => {
+    await inShell('docker compose -f docker/stack.yaml config --quiet');
+    const wrong = join(await tempDir('stack'), 'stack.yaml');
+    const text = await readFile(join(ROOT, 'docker/stack.yaml'), 'utf8');
+    await writeFile(wrong, text.replace('mode: global', 'modes: global'));
+    await expect(inShell(`docker compose -f ${wrong} config --quiet`)).rejects.toThrow(/modes/);
+  });
+
   async function load(name: string): Promise<void> {
     const archive = join(await tempDir('archive'), 'image.tar');
     await run('skopeo', [
