@@ -1,4 +1,5 @@
 /** People sign in at a real OpenID Connect provider, and the tracker gives them what their groups may do. */
+import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { startTracker, type TestTracker } from '../../packages/tracker/src/tracker.testkit.ts';
 import { type ProviderOptions, startProvider, type TestProvider } from '../support/oidc.ts';
@@ -165,6 +166,38 @@ it('takes no way back that another browser began, nor one that was changed', asy
   expect(victim.cookies.has('shoal_signed_in')).toBe(false);
   const code = new URL(theirs).searchParams.get('code') ?? '?';
   expect(kit.logs.join('\n')).not.toContain(code);
+});
+
+it('asks the provider nothing for a cookie that it did not give, or gave long ago', async () => {
+  const kit = await site();
+  const old = createVisitor();
+  const door = await old.visit(`${publicOf(kit)}/v1/sign-in/oidc`);
+  const state = new URL((await old.fetch(`${publicOf(kit)}/v1/sign-in/oidc`)).headers.get('location') ?? '')
+    .searchParams;
+  expect(door.status).toBe(200);
+  kit.setTime(Date.now() + 11 * 60_000);
+  const callback = `${publicOf(kit)}/v1/sign-in/oidc/callback?code=junk&state=${state.get('state')}`;
+  expect((await old.visit(callback)).url).toMatch(/SIGN_IN_EXPIRED$/);
+  const forger = createVisitor();
+  forger.cookies.set('shoal_sign_in', 'forged.1');
+  const forged = createHash('sha256').update('state forged.1').digest('base64url');
+  expect((await forger.visit(callback.replace(/state=.*/, `state=${forged}`))).url).toMatch(/SIGN_IN_EXPIRED$/);
+  forger.cookies.set('shoal_signed_in', 'no token of anybody');
+  expect((await forger.fetch(`${publicOf(kit)}/v1/sign-in/token`, { method: 'POST' })).status).toBe(400);
+});
+
+it('writes little of a flood of failures, and of each what cannot harm a terminal', async () => {
+  const kit = await site();
+  const visitor = createVisitor();
+  const begin = await visitor.fetch(`${publicOf(kit)}/v1/sign-in/oidc`);
+  const state = new URL(begin.headers.get('location') ?? '').searchParams.get('state');
+  const words = encodeURIComponent(`\u009b31m\u202e${'x'.repeat(5000)}`);
+  await visitor.visit(`${publicOf(kit)}/v1/sign-in/oidc/callback?error=x&error_description=${words}&state=${state}`);
+  const line = await kit.logged('could not sign in');
+  expect(line.length).toBeLessThan(600);
+  expect(line).not.toMatch(/[\u009b\u202e]/);
+  for (let count = 0; count < 50; count++) await createVisitor().visit(`${publicOf(kit)}/v1/sign-in/oidc/callback`);
+  expect(kit.logs.filter((one) => one.includes('could not sign in'))).toHaveLength(20);
 });
 
 it('says so when the provider is away, wrong or refuses, and goes on when it is back', async () => {

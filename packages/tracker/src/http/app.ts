@@ -53,7 +53,7 @@ export interface AppDeps
         SignInRouteDeps,
       'guards' | 'openStream'
     >,
-    Omit<AcceptDeps, 'slices'> {
+    Omit<AcceptDeps, 'slices' | 'isGood'> {
   tokens: TokenStore;
   version: string;
 }
@@ -85,9 +85,10 @@ export async function createApp(deps: AppDeps, { tls, dashboard }: AppOptions): 
     reader: requireRole(['reader', 'admin'], deps),
     admin: requireRole(['admin'], deps),
   };
-  const openStream = createStreams(app, { clock, isGood: (id) => deps.tokens.isGood(id, clock.now()) });
+  const isGood = (tokenId: string) => deps.tokens.isGood(tokenId, clock.now());
+  const openStream = createStreams(app, { clock, isGood });
   logChanges(app, deps.log);
-  addSessionRoute(app, deps);
+  addSessionRoute(app, { ...deps, isGood });
   addFleetRoutes(app, { ...deps, guards });
   await addSignInRoutes(app, deps);
   addOwnTokenRoutes(app, { ...deps, guards });
@@ -122,15 +123,15 @@ function newFastify(log: Logger, tls: AppOptions['tls']): FastifyInstance {
 /** Who changed something, by the name of their token. Agents and webhooks have words of their own for what they do. */
 function logChanges(app: FastifyInstance, log: Logger): void {
   app.addHook('onResponse', async ({ token, method, routeOptions, params }, { statusCode }) => {
-    if (token?.role !== 'admin' || method === 'GET' || method === 'HEAD') return;
+    if (token?.role !== 'admin' || method === 'GET' || method === 'HEAD' || statusCode >= 400) return;
     log.info(
-      { by: token.name, method, route: routeOptions.url, params, status: statusCode },
+      { by: token.name, tokenId: token.id, method, route: routeOptions.url, params, status: statusCode },
       'a person changed something',
     );
   });
 }
 
-function addSessionRoute(app: FastifyInstance, deps: AppDeps): void {
+function addSessionRoute(app: FastifyInstance, deps: AppDeps & Pick<AcceptDeps, 'isGood'>): void {
   const onRequest = requireRole(['agent', 'seeder'], deps);
   const slices = createSlices();
   app.get(SESSION_PATH, { websocket: true, onRequest, schema: { hide: true } }, (socket, request) => {
@@ -140,7 +141,7 @@ function addSessionRoute(app: FastifyInstance, deps: AppDeps): void {
     acceptSession(
       socket,
       { role, tokenId, remoteAddress },
-      { handler: deps.handler, clock: deps.clock, log: deps.log, slices },
+      { handler: deps.handler, clock: deps.clock, log: deps.log, slices, isGood: deps.isGood },
     );
   });
 }

@@ -24,6 +24,7 @@ describe('a person', () => {
   it('is named as people know them, without what could break a line of a log', () => {
     expect(personOf({ sub: '1', preferred_username: ' ', email: 'a@b.c' }, RULES).name).toBe('a@b.c');
     expect(personOf({ sub: '1', preferred_username: 'a\r\nb' }, RULES).name).toBe('ab');
+    expect(personOf({ sub: '1', preferred_username: '\u202eroot\u200b\u2028\u009b' }, RULES).name).toBe('root');
     expect(personOf({ sub: 'x'.repeat(500) }, RULES).name).toHaveLength(200);
     expect(personOf({}, RULES).name).toBe('?');
   });

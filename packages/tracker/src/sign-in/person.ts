@@ -30,6 +30,11 @@ export function groupsOf(claims: Claims, claim: string): string[] | undefined {
   return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : undefined;
 }
 
+/** Without what breaks a line or turns it around: control and format characters, separators of lines. */
+export function plainText(text: string): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '').trim();
+}
+
 function childOf(parent: unknown, key: string): unknown {
   if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, key)) return undefined;
   return (parent as Claims)[key];
@@ -37,9 +42,6 @@ function childOf(parent: unknown, key: string): unknown {
 
 function nameOf(claims: Claims): string {
   const names = NAME_CLAIMS.map((claim) => claims[claim]);
-  const name = names.find((one): one is string => typeof one === 'string' && one.trim() !== '');
-  return (name ?? '?')
-    .replaceAll(/\p{Cc}/gu, '')
-    .trim()
-    .slice(0, MAX_NAME_CHARS);
+  const texts = names.map((name) => (typeof name === 'string' ? plainText(name).slice(0, MAX_NAME_CHARS) : ''));
+  return texts.find((text) => text !== '') ?? '?';
 }

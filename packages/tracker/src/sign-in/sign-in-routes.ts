@@ -5,15 +5,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type CookieSerializeOptions, fastifyCookie } from '@fastify/cookie';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { signedInSchema, signInWaysSchema } from '../client/sign-in-schemas.ts';
 import type { Clock } from '../clock.ts';
-import { type ErrorCode, TrackerError } from '../errors.ts';
+import { TrackerError } from '../errors.ts';
 import { routeSchema } from '../http/json-schema.ts';
 import type { TokenStore } from '../store/token-store.ts';
+import { createFailureLog } from './failures.ts';
 import type { OidcOptions } from './options.ts';
-import { personOf } from './person.ts';
+import { personOf, plainText } from './person.ts';
 import { createProvider } from './provider.ts';
 
 export interface SignInRouteDeps {
@@ -37,7 +38,7 @@ const TOKEN_COOKIE = 'shoal_signed_in';
 const SECRET_S = 600;
 const TOKEN_S = 60;
 /** More at once is nobody's Monday morning. */
-const MAX_AT_ONCE = 50;
+const MAX_AT_ONCE = 200;
 
 export async function addSignInRoutes(app: FastifyInstance, deps: SignInRouteDeps): Promise<void> {
   const { oidc, publicUrl } = deps;
@@ -46,7 +47,7 @@ export async function addSignInRoutes(app: FastifyInstance, deps: SignInRouteDep
   app.get(WAYS_PATH, { schema }, async () => ({ token: true, ...(begin !== undefined && { oidc: begin }) }));
   if (oidc === undefined) return;
   if (publicUrl === undefined) throw new TrackerError('BAD_OPTIONS', 'oidc needs publicUrl');
-  await app.register(fastifyCookie);
+  await app.register(fastifyCookie, { secret: randomBytes(32) });
   addOidcRoutes(app, { ...deps, oidc, publicUrl });
 }
 
@@ -60,45 +61,51 @@ function addOidcRoutes(app: FastifyInstance, deps: OidcDeps): void {
   const cookie: CookieSerializeOptions = {
     ...{ path: `${pathname.replace(/\/$/, '')}${WAYS_PATH}`, httpOnly: true, secure: protocol === 'https:' },
   };
+  const failures = createFailureLog(log, clock);
+  const failed = (error: unknown, hidden?: string | null) =>
+    `${publicUrl}/#/sign-in-failed/${failures.note(error, hidden)}`;
   let underWay = 0;
-  const bounded = async <T>(run: () => Promise<T>): Promise<T> => {
-    if (underWay >= MAX_AT_ONCE) throw new TrackerError('SIGN_IN_FAILED', 'too many sign in at once; try again');
-    underWay++;
-    return await run().finally(() => underWay--);
-  };
-  const page = (path: string) => `${publicUrl}/#/${path}`;
-  const failed = (error: unknown): string => {
-    const { code, message } = failureOf(error);
-    log.warn({ code, reason: message }, 'a person could not sign in');
-    return page(`sign-in-failed/${code}`);
-  };
 
   app.get(BEGIN_PATH, { schema: { hide: true } }, async (_request, reply) => {
-    const secret = randomBytes(32).toString('base64url');
-    const address = await bounded(() => provider.addressFor(secret)).catch(failed);
     reply.header('cache-control', 'no-store');
-    reply.setCookie(SECRET_COOKIE, secret, { ...cookie, sameSite: 'lax', maxAge: SECRET_S });
-    return reply.redirect(address);
-  });
-
-  const enter = async (address: URL, secret: string | undefined): Promise<string> => {
-    if (secret === undefined) throw new TrackerError('SIGN_IN_EXPIRED');
-    const { name, role } = personOf(await provider.claimsOf(address, secret), oidc.roles);
-    if (role === undefined) throw new TrackerError('NO_ROLE', `${name}; ${ruleText(oidc)}`);
-    log.info({ person: name, role }, 'a person signed in');
-    const now = clock.now();
-    return tokens.create({ role, name }, now, now + oidc.lastsMs).token;
-  };
-  app.get(CALLBACK_PATH, { schema: { hide: true } }, async (request, reply) => {
-    reply.header('cache-control', 'no-store').clearCookie(SECRET_COOKIE, cookie);
-    const address = new URL(`${publicUrl}${CALLBACK_PATH}${request.url.slice(request.url.indexOf('?'))}`);
+    const secret = `${randomBytes(32).toString('base64url')}.${clock.now()}`;
     try {
-      const token = await bounded(() => enter(address, request.cookies[SECRET_COOKIE]));
-      reply.setCookie(TOKEN_COOKIE, token, { ...cookie, sameSite: 'strict', maxAge: TOKEN_S });
+      const address = await provider.addressFor(secret);
+      reply.setCookie(SECRET_COOKIE, secret, { ...cookie, signed: true, sameSite: 'lax', maxAge: SECRET_S });
+      return reply.redirect(address);
     } catch (error) {
       return reply.redirect(failed(error));
     }
-    return reply.redirect(page('signed-in'));
+  });
+
+  /** Only what this tracker gave out lately gets it to ask the provider. */
+  const secretOf = ({ cookies, unsignCookie }: FastifyRequest): string => {
+    const { valid, value } = unsignCookie(cookies[SECRET_COOKIE] ?? '');
+    const isLate = clock.now() - Number(value?.split('.')[1]) > SECRET_S * 1000;
+    if (!valid || value === null || isLate) throw new TrackerError('SIGN_IN_EXPIRED');
+    return value;
+  };
+  const enter = async (address: URL, secret: string): Promise<string> => {
+    if (underWay >= MAX_AT_ONCE) throw new TrackerError('SIGN_IN_FAILED', 'too many sign in at once; try again');
+    underWay++;
+    const claims = await provider.claimsOf(address, secret).finally(() => underWay--);
+    const { name, role } = personOf(claims, oidc.roles);
+    if (role === undefined) throw new TrackerError('NO_ROLE', `${name}; ${ruleText(oidc)}`);
+    const now = clock.now();
+    const { id, token } = tokens.create({ role, name }, now, now + oidc.lastsMs);
+    log.info({ person: name, subject: plainText(String(claims.sub)), role, tokenId: id }, 'a person signed in');
+    return token;
+  };
+  app.get(CALLBACK_PATH, { schema: { hide: true } }, async (request, reply) => {
+    reply.header('cache-control', 'no-store').clearCookie(SECRET_COOKIE, cookie);
+    const address = new URL(`${publicUrl}${CALLBACK_PATH}${new URL(request.url, publicUrl).search}`);
+    try {
+      const token = await enter(address, secretOf(request));
+      reply.setCookie(TOKEN_COOKIE, token, { ...cookie, sameSite: 'strict', maxAge: TOKEN_S });
+    } catch (error) {
+      return reply.redirect(failed(error, address.searchParams.get('code')));
+    }
+    return reply.redirect(`${publicUrl}/#/signed-in`);
   });
 
   app.post(
@@ -112,7 +119,7 @@ function addOidcRoutes(app: FastifyInstance, deps: OidcDeps): void {
     },
     async (request, reply) => {
       const token = request.cookies[TOKEN_COOKIE];
-      if (token === undefined) throw new TrackerError('SIGN_IN_EXPIRED');
+      if (token === undefined || !tokens.find(token, clock.now())) throw new TrackerError('SIGN_IN_EXPIRED');
       reply.header('cache-control', 'no-store').clearCookie(TOKEN_COOKIE, cookie);
       return { token };
     },
@@ -121,26 +128,4 @@ function addOidcRoutes(app: FastifyInstance, deps: OidcDeps): void {
 
 function ruleText({ roles: { claim, admins, readers } }: OidcOptions): string {
   return `the claim ${claim} has none of ${[...admins, ...readers].join(', ')}`;
-}
-
-/** Of an answer of the provider its error and nothing it was given: codes and tokens are no matter for a log. */
-function failureOf(error: unknown): { code: ErrorCode; message: string } {
-  if (error instanceof TrackerError) return error;
-  const { message, error: refusal, error_description: description, cause } = error as OpenIdError;
-  const causes = Array.isArray(cause) ? cause.map(challengeText) : [cause instanceof Error ? cause.message : undefined];
-  const isRefused = refusal === 'access_denied';
-  return {
-    code: isRefused ? 'SIGN_IN_REFUSED' : 'SIGN_IN_FAILED',
-    message: [message, refusal, description, ...causes].filter(Boolean).join(': '),
-  };
-}
-
-/** Of RFC 6749 section 5.2, beside the message in openid-client's errors; a challenge (RFC 6750 section 3) is a cause. */
-interface OpenIdError extends Error {
-  error?: string;
-  error_description?: string;
-}
-
-function challengeText({ parameters }: { parameters?: Record<string, string> }): string {
-  return [parameters?.error, parameters?.error_description].filter(Boolean).join(': ');
 }
