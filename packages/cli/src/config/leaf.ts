@@ -108,15 +108,22 @@ export function rate(description: string, extra: Extra = {}) {
 const DURATION = /^(\d{1,6})\s*(s|min|h|d)$/;
 const UNIT_MS: Record<string, number> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds; `some`: not 0. */
-export function duration(description: string, { some = false, ...extra }: Extra & { some?: boolean } = {}) {
-  const expects = `a duration such as "30 s", "10 min", "4 h" or "2 d"${some ? '' : ', or 0'}`;
+/** NaN of what is none. */
+function msOf(text: string): number {
+  if (text === '0') return 0;
+  const [, count, unit = ''] = DURATION.exec(text) ?? [];
+  return Number(count) * (UNIT_MS[unit] ?? Number.NaN);
+}
+
+/** Milliseconds; `least` is how short it may be, as it is written. */
+export function duration(description: string, { least = '0', ...extra }: Extra & { least?: string } = {}) {
+  const leastMs = msOf(least);
+  const expects = `a duration such as "30 s", "10 min", "4 h" or "2 d"${least === '0' ? ', or 0' : `, of ${least} at least`}`;
   return z
     .unknown()
     .transform((value, context) => {
-      const [, count, unit = ''] = DURATION.exec(String(value)) ?? [];
-      const ms = String(value) === '0' ? 0 : Number(count) * (UNIT_MS[unit] ?? Number.NaN);
-      if (ms > 0 || (ms === 0 && !some)) return ms;
+      const ms = msOf(String(value));
+      if (ms >= leastMs) return ms;
       context.addIssue({ code: 'custom', message: expects });
       return z.NEVER;
     })

@@ -29,7 +29,7 @@ export function oidcKey() {
     readers: texts("groups whose people look; '*' for everybody who can sign in there", {
       sample: 'shoal-readers',
     }).default([]),
-    lasts: duration('how long somebody stays signed in', { some: true }).prefault('12 h'),
+    lasts: duration('how long somebody stays signed in', { least: '1 min' }).prefault('12 h'),
   }).optional();
 }
 

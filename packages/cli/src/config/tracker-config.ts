@@ -83,7 +83,7 @@ function trackerSchema(host: HostDefaults) {
       }).prefault({}),
     }).prefault({}),
     keepHistory: duration('how long ended jobs, and piece hashes that no host wants, stay in the database', {
-      some: true,
+      least: '1 d',
     }).prefault('90 d'),
     log: logKey(),
   });

@@ -19,13 +19,20 @@ export interface JobSaver {
 
 export function createJobSaver(store: JobStore, log: Logger): JobSaver {
   const unsaved = new Map<string, Job>();
+  const catchUp = (late: Job) => {
+    try {
+      for (const host of late.hosts.values()) store.saveHost(late.id, host);
+      store.saveState(late);
+    } catch (error) {
+      if (!(error as NodeJS.ErrnoException).code?.startsWith('SQLITE_CONSTRAINT')) throw error;
+      // No room would help, and the others must not wait for it.
+      log.error({ jobId: late.id, err: error }, 'a job cannot be saved any more');
+    }
+    unsaved.delete(late.id);
+  };
   const attempt = (job: Job, save: () => void) => {
     try {
-      for (const late of unsaved.values()) {
-        for (const host of late.hosts.values()) store.saveHost(late.id, host);
-        store.saveState(late);
-        unsaved.delete(late.id);
-      }
+      for (const late of unsaved.values()) catchUp(late);
       save();
     } catch (error) {
       // Once, not with every report of every host.

@@ -58,7 +58,7 @@ describe('what is long over', () => {
     kit.on(10);
     const second = await kit.bring('2');
     const { id: open } = await kit.client.createJob({ images: ['registry.test/team/app:1'] });
-    expect(kit.clean({ beforeMs: START_MS + 5 * DAY_MS })).toEqual({ jobs: 1, hostImages: 1, blobs: 0 });
+    expect(kit.clean({ beforeMs: START_MS + 5 * DAY_MS })).toEqual({ jobs: 1, hostImages: 0, blobs: 0 });
     await expect(kit.client.job(first)).rejects.toMatchObject({ code: 'UNKNOWN_JOB' });
     expect((await kit.client.job(second)).hosts).toHaveLength(1);
     expect((await kit.client.job(open)).state).toBe('running');
@@ -66,8 +66,8 @@ describe('what is long over', () => {
     await kit.client.actOnJob(open, 'cancel');
     kit.on(20);
     expect(kit.clean({ beforeMs: START_MS + 15 * DAY_MS })).toMatchObject({ jobs: 2 });
-    // The manifest of what the host has.
-    expect([kit.count('jobs'), kit.count('documents')]).toEqual([0, 1]);
+    // The manifests of what the host has.
+    expect([kit.count('jobs'), kit.count('documents')]).toEqual([0, 2]);
     expect(kit.db.pragma('foreign_key_check')).toEqual([]);
   });
 
@@ -80,26 +80,44 @@ describe('what is long over', () => {
     expect(kit.clean({ beforeMs: START_MS + 50 * DAY_MS })).toMatchObject({ jobs: 1 });
   });
 
-  it('is, of what a host had, all but the newest of each repository, however old', async () => {
+  it('is, of the tags that a host had, what is beyond the newest twenty of their repository', async () => {
     const { db, clean } = await site();
     const store = createHostImageStore(db);
-    const had = (repository: string, tag: string, readyAtMs: number) =>
-      store.save({
-        ...{ peerId: 'a', repository, digest: tag, osVersion: null },
-        reference: `${repository}:${tag}`,
-        readyAtMs,
-      });
-    had('win/base', 'old', 1);
-    had('win/base', 'older', 0);
-    had('app', 'old', 1);
-    had('app', 'new', START_MS);
-    expect(clean({ beforeMs: START_MS })).toMatchObject({ hostImages: 2 });
-    expect(
-      store
-        .ofHost('a')
-        .map(({ reference }) => reference)
-        .sort(),
-    ).toEqual(['app:new', 'win/base:old']);
+    const had = (repository: string, tag: string, readyAtMs: number) => {
+      const reference = `${repository}:${tag}`;
+      store.save({ peerId: 'a', repository, digest: tag, osVersion: null, reference, readyAtMs });
+    };
+    had('win/base', 'ltsc2019', 0);
+    had('win/base', 'ltsc2022', 1);
+    for (let day = 0; day < 30; day++) had('app', `v${day}`, day);
+    expect(clean({ beforeMs: 25 })).toMatchObject({ hostImages: 10 });
+    const left = store.ofHost('a').map(({ reference }) => reference);
+    expect(left).toEqual(expect.arrayContaining(['win/base:ltsc2019', 'win/base:ltsc2022', 'app:v10', 'app:v29']));
+    expect(left).toHaveLength(22);
+  });
+
+  it('is not taken up again in the middle of its removal, and not removed when it was taken up before', async () => {
+    const kit = await site();
+    const ids: string[] = [];
+    for (const tag of ['1', '2']) {
+      const reference = `registry.test/team/app:${tag}`;
+      kit.source.tag(`team/app:${tag}`, imageIn(kit.source, { layers: [{ name: tag, size: 1000 }] }));
+      const { id } = await kit.client.createJob({ images: [reference] });
+      const error = { code: 'DISK_FULL', text: 'full', retryable: true };
+      kit.host.send({ type: 'report', jobId: id, images: [reportOf(reference, { state: 'failed', error })] });
+      await expect.poll(async () => (await kit.client.job(id)).state).toBe('failed');
+      ids.push(id);
+    }
+    const [first = '', second = ''] = ids;
+    kit.on(10);
+    const beforeMs = START_MS + 5 * DAY_MS;
+    const round = createRetention(kit.db).round({ nowMs: beforeMs, beforeMs, isRunning: () => false });
+    round.next();
+    await expect(kit.client.actOnJob(first, 'retry')).rejects.toMatchObject({ code: 'NOTHING_FAILED' });
+    expect((await kit.client.actOnJob(second, 'retry')).state).toBe('running');
+    for (;;) if (round.next().done) break;
+    await expect(kit.client.job(first)).rejects.toMatchObject({ code: 'UNKNOWN_JOB' });
+    expect((await kit.client.job(second)).hosts).toHaveLength(1);
   });
 
   it('is a blob that nobody asked for, whose swarm is not open', async () => {

@@ -1,7 +1,7 @@
 /**
  * Removes from the database what nobody will ask for any more: jobs that ended long ago with their hosts and documents,
- * what hosts had before what they have, piece hashes of blobs that no swarm wanted for long. In small steps: the tracker
- * answers between them.
+ * old tags that a host had beyond its newest ones, piece hashes of blobs that no swarm wanted for long. In small steps:
+ * the tracker answers between them.
  */
 import type { Database } from './database.ts';
 
@@ -29,9 +29,16 @@ interface JobRow {
   terms: string;
 }
 
+/** Of each repository on each host, however old. */
+const KEPT_TAGS = 20;
+
 export function createRetention(db: Database): Retention {
   const oldJobs = db.prepare<[number], JobRow>(
     "SELECT id, terms FROM jobs WHERE state <> 'running' AND finished_at < ?",
+  );
+  // It may have been taken up again since it was read; from here on it cannot be, as one that was cancelled.
+  const close = db.prepare<[string, number]>(
+    "UPDATE jobs SET state = 'cancelled' WHERE id = ? AND state <> 'running' AND finished_at < ?",
   );
   // Of ten thousand hosts at once it would be a fifth of a second in which nobody is answered.
   const removeHosts = db.prepare<[string]>(
@@ -39,18 +46,20 @@ export function createRetention(db: Database): Retention {
   );
   const removeJob = jobRemoval(db);
   const hosts = db.prepare<[number], string>('SELECT DISTINCT peer_id FROM host_images WHERE ready_at < ?').pluck();
+  // Whether an engine still has them nobody tells: tags that live side by side must stay.
   const removeOlder = db.prepare<{ peerId: string; beforeMs: number }>(
-    `DELETE FROM host_images WHERE peer_id = @peerId AND ready_at < @beforeMs AND EXISTS (
-       SELECT 1 FROM host_images AS newer WHERE newer.peer_id = @peerId AND newer.repository = host_images.repository
-         AND newer.ready_at > host_images.ready_at)`,
+    `DELETE FROM host_images WHERE peer_id = @peerId AND ready_at < @beforeMs AND ${KEPT_TAGS} <= (
+       SELECT count(*) FROM host_images AS newer WHERE newer.peer_id = @peerId
+         AND newer.repository = host_images.repository AND newer.ready_at > host_images.ready_at)`,
   );
   const oldBlobs = db.prepare<[number], string>('SELECT digest FROM blobs WHERE used_at < ?').pluck();
+  const use = db.prepare('UPDATE blobs SET used_at = ? WHERE digest = ?');
   const removeBlob = db.prepare('DELETE FROM blobs WHERE digest = ?');
   return {
     *round({ nowMs, beforeMs, isRunning }) {
       const removed: Removed = { jobs: 0, hostImages: 0, blobs: 0 };
       for (const { id, terms } of oldJobs.all(beforeMs)) {
-        if (isKept(terms, nowMs)) continue;
+        if (isKept(terms, nowMs) || close.run(id, beforeMs).changes === 0) continue;
         while (removeHosts.run(id).changes > 0) yield;
         removeJob(id);
         removed.jobs++;
@@ -61,7 +70,10 @@ export function createRetention(db: Database): Retention {
         yield;
       }
       for (const digest of oldBlobs.all(beforeMs)) {
-        if (isRunning(digest)) continue;
+        if (isRunning(digest)) {
+          use.run(nowMs, digest);
+          continue;
+        }
         removed.blobs += removeBlob.run(digest).changes;
         yield;
       }
