@@ -326,9 +326,7 @@ requireTools(TOOLS)('the commands of the pages', () => {
 
   /** Orders for all hosts would wait for it. */
   async function forget(name: string): Promise<void> {
-    const { peerId } = (await hosts()).find((host) => host.name === name) ?? {};
-    const auth = `--cacert /etc/shoal/ca.pem -H 'Authorization: Bearer ${operator.SHOAL_TOKEN}'`;
-    await done(machine, `curl --fail --silent ${auth} -X DELETE ${TRACKER}/v1/hosts/${peerId}`);
+    await shoal(`hosts --forget ${name}`);
   }
 
   async function imageId(name: string): Promise<string> {
@@ -371,4 +369,4 @@ function isWhole(text: string): boolean {
 }
 
 const NOT_WHOLE =
-  /^shoal (token|token revoke|policy check|(tracker|agent) --event-log|tracker --seeder|stop|restore|simulate|prewarm|backup|setup|prewarm --marathon-app FILE|cache rm IMAGE-ID|job ID retry)$/;
+  /^shoal (token|token revoke|policy check|hosts --forget NAME|(tracker|agent) --event-log|tracker --seeder|stop|restore|simulate|prewarm|backup|setup|prewarm --marathon-app FILE|cache rm IMAGE-ID|job ID retry)$/;

@@ -18,6 +18,7 @@ export const CLI_ERRORS = {
   SETUP_CONFLICT: { text: 'a file of the host says otherwise', exitCode: EXIT.failed, retryable: false },
   NO_PROXY_CA: { text: "the proxy's authority is not there yet", exitCode: EXIT.failed, retryable: false },
   NO_TRACKER_DATA: { text: "there is no tracker's data", exitCode: EXIT.failed, retryable: false },
+  UNKNOWN_HOST: { text: 'no host has this name', exitCode: EXIT.failed, retryable: false },
   UNKNOWN_TOKEN: { text: 'no token has this id', exitCode: EXIT.failed, retryable: false },
   NO_SPACE: { text: 'the disk is too small', exitCode: EXIT.failed, retryable: false },
   CANNOT_START: { text: 'the daemon cannot start here', exitCode: EXIT.failed, retryable: false },

@@ -15,7 +15,7 @@ export function listTokens(dataDir: string): TokenView[] {
   return withDatabase(dataDir, (db) => createTokenStore(db).list(Date.now()).map(viewOfToken));
 }
 
-/** False when there is none with this id. Sessions that run with it end at their next connection. */
+/** False when there is none with this id. Sessions that run with it end at their next heartbeat. */
 export function revokeToken(dataDir: string, id: string): boolean {
   return withDatabase(dataDir, (db) => createTokenStore(db).revoke(id));
 }

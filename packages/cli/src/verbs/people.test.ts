@@ -173,6 +173,18 @@ describe('shoal jobs, job and hosts', () => {
     expect(JSON.parse((await run(['hosts', '--json'], { env })).out)).toMatchObject([{ name: 'web-1', online: true }]);
   });
 
+  it('let go of a host that is gone, and of no other', async () => {
+    const { env, agent } = await startTestTracker();
+    const session = await agent('web-1');
+    expect(await run(['hosts', '--forget', 'web-1'], { env })).toMatchObject({ code: 1 });
+    const unknown = await run(['hosts', '--forget', 'web-9'], { env });
+    expect([unknown.code, unknown.err]).toEqual([1, expect.stringContaining('no host is called web-9')]);
+    await session.close();
+    const forget = async () => (await run(['hosts', '--forget', 'web-1'], { env })).out;
+    await expect.poll(forget).toBe('forgot web-1\n');
+    expect(JSON.parse((await run(['hosts', '--json'], { env })).out)).toEqual([]);
+  });
+
   it('cancel a job that runs, and not one that has ended', async () => {
     const { agent, env } = await startTestTracker();
     await agent('web-1');

@@ -56,7 +56,7 @@ function listCommand(io: Io): Command {
 
 function revokeCommand(io: Io): Command {
   const command = new Command('revoke').description(
-    'revoke a token; sessions of a revoked join token end at their next connection',
+    'revoke a token; sessions of a revoked join token end within fifteen seconds',
   );
   return addTrackerPlace(command.argument('<id>', 'as "shoal token list" shows it')).action(
     (id: string, flags: Flags) => {

@@ -43,7 +43,10 @@ export const engineSchema = z.object({
 });
 export type EngineInfo = z.infer<typeof engineSchema>;
 
-export const labelsSchema = z.record(z.string().max(253), z.string().max(1024));
+const MAX_LABELS = 64;
+export const labelsSchema = z
+  .record(z.string().max(253), z.string().max(1024))
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, { message: `more than ${MAX_LABELS} labels` });
 
 export const trafficSchema = z.object({
   sentBytes: amountSchema,

@@ -39,9 +39,10 @@ export function createStreams(app: FastifyInstance, { clock, isGood }: StreamDep
   });
   return ({ token }, reply, watch) => {
     reply.hijack();
-    const stream = openEventStream(reply.raw);
+    const isLetIn = () => token !== null && isGood(token.id);
+    const stream = openEventStream(reply.raw, isLetIn);
     const stopKeepAlive = every(clock, KEEP_ALIVE_MS, () => {
-      if (token !== null && isGood(token.id)) reply.raw.write(':\n\n');
+      if (isLetIn()) reply.raw.write(':\n\n');
       else stream.end();
     });
     streams.add(stream);
@@ -54,7 +55,7 @@ export function createStreams(app: FastifyInstance, { clock, isGood }: StreamDep
   };
 }
 
-function openEventStream(response: ServerResponse): EventStream {
+function openEventStream(response: ServerResponse, isLetIn: () => boolean): EventStream {
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store',
@@ -63,6 +64,7 @@ function openEventStream(response: ServerResponse): EventStream {
   response.on('error', () => response.destroy());
   return {
     send(event, data) {
+      if (!isLetIn()) return void response.end();
       response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     },
     isBehind: () => response.writableLength > MUCH_BYTES,

@@ -41,6 +41,8 @@ export interface AcceptDeps {
   log: Logger;
   /** Of all sessions together. */
   slices: Slices;
+  /** Whether there still is a token with this id: `shoal token revoke` writes past the tracker. */
+  isGood(tokenId: string): boolean;
 }
 
 export function acceptSession(socket: WebSocket, admission: Admission, deps: AcceptDeps): void {
@@ -63,7 +65,12 @@ export function acceptSession(socket: WebSocket, admission: Admission, deps: Acc
   };
   const line = lineOf(socket, end, () => ended);
   const cancelHelloTimeout = clock.after(HELLO_TIMEOUT_MS, () => line.refuse(sessionError('HELLO_TIMEOUT')));
-  const stopHeartbeat = startHeartbeat(socket, clock, end);
+  const stopHeartbeat = startHeartbeat(socket, clock, {
+    dead: end,
+    beat: () => {
+      if (!deps.isGood(admission.tokenId)) line.refuse(sessionError('TOKEN_REVOKED'));
+    },
+  });
 
   // An agent that is newer must not lose its session over what an older tracker cannot do.
   const passOver = (foreign: string) => {
@@ -136,7 +143,7 @@ function sessionOf(hello: Hello, peerId: string, line: Admission & Line): AgentS
 }
 
 /** An agent that answers no ping for a whole interval is gone, whatever TCP believes. */
-function startHeartbeat(socket: WebSocket, clock: Clock, onDead: () => void): () => void {
+function startHeartbeat(socket: WebSocket, clock: Clock, on: { beat(): void; dead(): void }): () => void {
   let heard = true;
   const hear = () => {
     heard = true;
@@ -146,10 +153,10 @@ function startHeartbeat(socket: WebSocket, clock: Clock, onDead: () => void): ()
     if (heard) {
       heard = false;
       if (socket.readyState === WebSocket.OPEN) socket.ping();
-      return;
+      return on.beat();
     }
     socket.terminate();
-    onDead();
+    on.dead();
   });
 }
 

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import type { AgentMessage, TrackerMessage } from '../client/index.ts';
 import { createManualClock } from '../clock.testkit.ts';
 import { systemClock } from '../clock.ts';
+import { listTokens, revokeToken } from '../tokens.ts';
 import { newKey, startTracker } from '../tracker.testkit.ts';
 import { acceptSession, HEARTBEAT_MS, HELLO_TIMEOUT_MS } from './accept-session.ts';
 import type { AgentSession } from './agent-session.ts';
@@ -195,6 +196,17 @@ describe('a session', () => {
     await raw.closed;
   });
 
+  it('ends at its next heartbeat when its token was revoked past the tracker, as the command line does', async () => {
+    const clock = createManualClock();
+    const kit = await startTracker({ clock });
+    const agent = await kit.agent('a');
+    const [token] = listTokens(kit.dataDir).filter(({ role }) => role === 'agent');
+    expect(revokeToken(kit.dataDir, token?.id ?? '')).toBe(true);
+    await agent.settled();
+    clock.advance(HEARTBEAT_MS);
+    expect(await agent.state('refused')).toMatchObject({ code: 'TOKEN_REVOKED' });
+  });
+
   it('shows what the card of a host did when it last moved something, for a minute and while the host is here', async () => {
     let aheadMs = 0;
     const kit = await startTracker({ clock: { ...systemClock, now: () => Date.now() + aheadMs } });
@@ -247,7 +259,7 @@ describe('a session', () => {
     acceptSession(
       socket as unknown as WebSocket,
       { role: 'agent', tokenId: 'id', remoteAddress: '127.0.0.1' },
-      { handler, clock: createManualClock(), log, slices: createSlices() },
+      { handler, clock: createManualClock(), log, slices: createSlices(), isGood: () => true },
     );
     socket.emit('message', helloOf(sent[0]?.nonce ?? ''));
     expect(() => socket.emit('close')).not.toThrow();
