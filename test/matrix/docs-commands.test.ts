@@ -56,7 +56,7 @@ requireTools(TOOLS)('the commands of the pages', () => {
     return found.id;
   };
   const hosts = async () =>
-    JSON.parse(await shoal('hosts --json')) as { name: string; online: boolean; peerId: string }[];
+    JSON.parse(await shoal('hosts --json')) as { name: string; online: boolean }[];
   /** Also while the tracker is starting. */
   const isOnline = (name: string) =>
     waitFor(`${name} to be online`, async () =>
