@@ -62,10 +62,7 @@ function isKnown(agent: KnownAgent | undefined): agent is KnownAgent {
 /** Hosts that say nothing come last, in the order of their names. */
 function mostFirst(agents: readonly KnownAgent[], of: 'business' | 'own'): KnownAgent[] {
   const rate = ({ card }: KnownAgent) => (card === undefined ? -1 : card[of].download + card[of].upload);
-  return agents
-    .map((agent) => ({ agent, rate: rate(agent) }))
-    .sort((a, b) => b.rate - a.rate)
-    .map(({ agent }) => agent);
+  return agents.toSorted((a, b) => rate(b) - rate(a));
 }
 
 function byKey(a: Entry, b: Entry): number {
