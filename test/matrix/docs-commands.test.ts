@@ -55,8 +55,7 @@ requireTools(TOOLS)('the commands of the pages', () => {
     if (found === undefined) throw new Error(`no job is ${states.join(' or ')}: ${JSON.stringify(await jobs())}`);
     return found.id;
   };
-  const hosts = async () =>
-    JSON.parse(await shoal('hosts --json')) as { name: string; online: boolean }[];
+  const hosts = async () => JSON.parse(await shoal('hosts --json')) as { name: string; online: boolean }[];
   /** Also while the tracker is starting. */
   const isOnline = (name: string) =>
     waitFor(`${name} to be online`, async () =>
