@@ -1,6 +1,6 @@
 /**
- * A canvas with a cell for each host of a job, in the order of their names. Draws only cells that changed, once a frame.
- * Arrow keys and the pointer choose one.
+ * A canvas with a cell for each host of a job, in the order of their names. Draws only cells that changed, and no more in
+ * a frame than leaves it time for a click. Arrow keys and the pointer choose one.
  */
 
 import { h } from './dom.ts';
@@ -30,6 +30,8 @@ const MIN_PX = 5;
 /** From here on a cell shows progress by its height. */
 const TALL_PX = 9;
 const MAX_HEIGHT_PX = 420;
+/** Ten thousand cells take some 40 ms. */
+const FRAME_MS = 6;
 
 export function createCells(onChoose: (cell: Cell) => void): Cells {
   const canvas = h('canvas', { class: 'cells', tabindex: 0, role: 'application' });
@@ -41,14 +43,19 @@ export function createCells(onChoose: (cell: Cell) => void): Cells {
   let colours = readColours(canvas);
 
   const context = canvas.getContext('2d');
+  const drawOne = (at: number) => {
+    const cell = cells[at];
+    if (cell && context) drawCell(context, { cell, size, isChosen: at === chosen, colours }, at, columns);
+    dirty.delete(at);
+  };
   const draw = () => {
-    frame = 0;
-    if (!context) return;
+    const end = performance.now() + FRAME_MS;
+    if (dirty.has(chosen)) drawOne(chosen);
     for (const at of dirty) {
-      const cell = cells[at];
-      if (cell) drawCell(context, { cell, size, isChosen: at === chosen, colours }, at, columns);
+      if (performance.now() > end) break;
+      drawOne(at);
     }
-    dirty.clear();
+    frame = dirty.size > 0 ? requestAnimationFrame(draw) : 0;
   };
   const touch = (at: number) => {
     dirty.add(at);
