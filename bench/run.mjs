@@ -33,6 +33,7 @@ import { BenchError, UsageError } from './harness/errors.mjs';
 const BENCHES = {
   dataplane: () => import('./dataplane.mjs'),
   huge: () => import('./huge.mjs'),
+  idle: () => import('./idle.mjs'),
   limits: () => import('./limits.mjs'),
   memory: () => import('./memory.mjs'),
   proxy: () => import('./proxy.mjs'),

@@ -38,6 +38,11 @@ export function peakRssMB(pid) {
   return (Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6;
 }
 
+/** What it had written to disks since its start, also what is not there yet. @param {number} pid */
+export function writtenBytes(pid) {
+  return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1]);
+}
+
 /** Resolves when these processes have little to do, or after `timeoutMs`. @param {readonly number[]} pids @param {number} timeoutMs */
 export async function waitUntilIdle(pids, timeoutMs) {
   const deadline = performance.now() + timeoutMs;

@@ -110,6 +110,9 @@ export async function openSite({ folder, source, jobTimeoutMs = DEFAULT_JOB_TIME
   };
 
   return {
+    url,
+    token,
+    tokenFor,
     startAgents,
     /** @param {string} name of an agent that is not started yet */
     dataDirOf: (name) => path.join(folder, name),

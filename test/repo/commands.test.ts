@@ -66,9 +66,9 @@ function withoutActions(command: Command): Command {
 }
 
 /** What the command line has against it. */
-function faultOf(args: readonly string[]): CommanderError | undefined {
+async function faultOf(args: readonly string[]): Promise<CommanderError | undefined> {
   try {
-    const program = createProgram(testIo());
+    const program = await createProgram(testIo());
     for (const verb of program.commands) withoutActions(verb);
     program.parse([...args], { from: 'user' });
     return undefined;
@@ -91,26 +91,26 @@ describe('shoal', () => {
     ),
   );
 
-  it('has every verb and option of the blocks', () => {
+  it('has every verb and option of the blocks', async () => {
     expect(ofBlocks.length).toBeGreaterThan(40);
-    expect(ofBlocks.flatMap(({ where, args }) => faultOf(args)?.message.replace(/^/, `${where}: `) ?? [])).toEqual([]);
+    for (const { where, args } of ofBlocks) expect(await faultOf(args), where).toBeUndefined();
   });
 
-  it('has every verb and option that the text names', () => {
+  it('has every verb and option that the text names', async () => {
     const named = INLINE.filter(({ text }) => text.startsWith('shoal '));
     expect(named.length).toBeGreaterThan(50);
-    const faults = named.flatMap(({ page, text }) => {
-      const fault = faultOf(commandsOf(text.replaceAll('|', ' '))[0]?.slice(1) ?? []);
-      return fault === undefined || ONLY_NAMED.includes(fault.code) ? [] : [`${page}: ${text}: ${fault.message}`];
-    });
-    expect(faults).toEqual([]);
+    for (const { page, text } of named) {
+      const fault = await faultOf(commandsOf(text.replaceAll('|', ' '))[0]?.slice(1) ?? []);
+      if (!ONLY_NAMED.includes(fault?.code ?? '')) expect(fault, `${page}: ${text}`).toBeUndefined();
+    }
   });
 
   it.each([['prewarm'], ['prewarmer a'], ['prewarm a --waves 0'], ['prewarm a --no-such'], ['token create --name x']])(
     'takes no: %s',
-    (line) => {
-      if (line === 'prewarm') expect(faultOf(['prewarm', '--hosts'])?.code).toBe('commander.optionMissingArgument');
-      else expect(faultOf(line.split(' '))).toBeDefined();
+    async (line) => {
+      const fault = await faultOf(line === 'prewarm' ? ['prewarm', '--hosts'] : line.split(' '));
+      if (line === 'prewarm') expect(fault?.code).toBe('commander.optionMissingArgument');
+      else expect(fault).toBeDefined();
     },
   );
 });

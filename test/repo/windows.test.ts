@@ -178,8 +178,8 @@ describe('shoal-agent.xml', () => {
     expect([...places].sort()).toEqual(filled.sort());
   });
 
-  it('starts and stops the agent with verbs and options that there are', () => {
-    const program = createProgram(testIo());
+  it('starts and stops the agent with verbs and options that there are', async () => {
+    const program = await createProgram(testIo());
     const lines = [...xml.matchAll(/"@SHOAL@" (\w+)( [^<]+)/g)];
     expect(lines).toHaveLength(2);
     for (const [, verb, rest = ''] of lines) {

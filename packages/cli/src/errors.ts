@@ -3,8 +3,7 @@
  * and to programs. Decides exit codes and what to do next. Does not print.
  */
 import { REGISTRY_ERRORS, RegistryError } from '@shoal/registry';
-import { ERRORS as TRACKER_ERRORS } from '@shoal/tracker';
-import { TrackerApiError } from '@shoal/tracker/client';
+import { ERRORS as TRACKER_ERRORS, TrackerApiError } from '@shoal/tracker/client';
 
 export const EXIT = { done: 0, failed: 1, wrongUsage: 2 } as const;
 

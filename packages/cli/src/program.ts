@@ -5,59 +5,41 @@ import { Command, CommanderError } from 'commander';
 import { CliError, EXIT } from './errors.ts';
 import type { Io } from './output/io.ts';
 import { reportError } from './output/report-error.ts';
-import { agentCommand } from './verbs/agent.ts';
-import { backupCommand, restoreCommand } from './verbs/backup.ts';
-import { cacheCommand } from './verbs/cache.ts';
-import { configCommand } from './verbs/config.ts';
-import { demoCommand } from './verbs/demo.ts';
-import { doctorCommand } from './verbs/doctor.ts';
-import { hostsCommand } from './verbs/hosts.ts';
-import { jobCommand } from './verbs/job.ts';
-import { jobsCommand } from './verbs/jobs.ts';
-import { logsCommand } from './verbs/logs.ts';
-import { policyCommand } from './verbs/policy.ts';
-import { prewarmCommand } from './verbs/prewarm.ts';
-import { pullCommand } from './verbs/pull.ts';
-import { setupCommand } from './verbs/setup.ts';
-import { simulateCommand } from './verbs/simulate.ts';
-import { statusCommand } from './verbs/status.ts';
-import { stopCommand } from './verbs/stop.ts';
-import { tokenCommand } from './verbs/token.ts';
-import { torrentCommand } from './verbs/torrent.ts';
-import { trackerCommand } from './verbs/tracker.ts';
-import { versionCommand } from './verbs/version.ts';
-import { waitCommand } from './verbs/wait.ts';
 import { shoalVersion } from './version.ts';
 
-const VERBS = [
-  trackerCommand,
-  agentCommand,
-  stopCommand,
-  demoCommand,
-  prewarmCommand,
-  pullCommand,
-  jobsCommand,
-  jobCommand,
-  logsCommand,
-  waitCommand,
-  hostsCommand,
-  statusCommand,
-  doctorCommand,
-  cacheCommand,
-  tokenCommand,
-  backupCommand,
-  restoreCommand,
-  torrentCommand,
-  setupCommand,
-  simulateCommand,
-  policyCommand,
-  configCommand,
-  versionCommand,
-];
+/**
+ * Each is loaded when it is used: the tracker's server and database are half of all code, and an agent would carry them
+ * in memory, a person wait for them.
+ */
+const VERBS: Record<string, () => Promise<(io: Io) => Command>> = {
+  tracker: async () => (await import('./verbs/tracker.ts')).trackerCommand,
+  agent: async () => (await import('./verbs/agent.ts')).agentCommand,
+  stop: async () => (await import('./verbs/stop.ts')).stopCommand,
+  demo: async () => (await import('./verbs/demo.ts')).demoCommand,
+  prewarm: async () => (await import('./verbs/prewarm.ts')).prewarmCommand,
+  pull: async () => (await import('./verbs/pull.ts')).pullCommand,
+  jobs: async () => (await import('./verbs/jobs.ts')).jobsCommand,
+  job: async () => (await import('./verbs/job.ts')).jobCommand,
+  logs: async () => (await import('./verbs/logs.ts')).logsCommand,
+  wait: async () => (await import('./verbs/wait.ts')).waitCommand,
+  hosts: async () => (await import('./verbs/hosts.ts')).hostsCommand,
+  status: async () => (await import('./verbs/status.ts')).statusCommand,
+  doctor: async () => (await import('./verbs/doctor.ts')).doctorCommand,
+  cache: async () => (await import('./verbs/cache.ts')).cacheCommand,
+  token: async () => (await import('./verbs/token.ts')).tokenCommand,
+  backup: async () => (await import('./verbs/backup.ts')).backupCommand,
+  restore: async () => (await import('./verbs/backup.ts')).restoreCommand,
+  torrent: async () => (await import('./verbs/torrent.ts')).torrentCommand,
+  setup: async () => (await import('./verbs/setup.ts')).setupCommand,
+  simulate: async () => (await import('./verbs/simulate.ts')).simulateCommand,
+  policy: async () => (await import('./verbs/policy.ts')).policyCommand,
+  config: async () => (await import('./verbs/config.ts')).configCommand,
+  version: async () => (await import('./verbs/version.ts')).versionCommand,
+};
 
 /** `io.setExitCode` is for a verb that printed its result although it is a failure; others throw. */
 export async function runShoal(args: readonly string[], io: Io & { exitCode(): number }): Promise<number> {
-  const program = createProgram(io);
+  const program = await createProgram(io, args[0]);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return io.exitCode();
@@ -67,7 +49,8 @@ export async function runShoal(args: readonly string[], io: Io & { exitCode(): n
   }
 }
 
-export function createProgram(io: Io): Command {
+/** With one verb where `verb` is the name of one, else with all. */
+export async function createProgram(io: Io, verb = ''): Promise<Command> {
   const program = new Command('shoal')
     .description('Container images that spread between hosts, under a bandwidth policy, into the Docker Engine')
     .version(shoalVersion(), '--version', 'show the version')
@@ -75,7 +58,8 @@ export function createProgram(io: Io): Command {
     .exitOverride()
     .configureHelp({ sortOptions: false })
     .configureOutput({ writeOut: io.stdout, writeErr: io.stderr, outputError: () => {} });
-  for (const verb of VERBS) program.addCommand(adopt(verb(io), program));
+  const wanted = Object.hasOwn(VERBS, verb) ? [VERBS[verb]] : Object.values(VERBS);
+  for (const load of wanted) if (load) program.addCommand(adopt((await load())(io), program));
   return program;
 }
 

@@ -1,7 +1,7 @@
 /** The tracker: swarm membership, rights, piece hashes and jobs. */
 export { type BackupFacts, BEFORE_RESTORE_FILE, backupTracker, restoreTracker } from './backup.ts';
 export type { Clock } from './clock.ts';
-export { ERRORS, type ErrorCode, TrackerError } from './errors.ts';
+export { type ErrorCode, TrackerError } from './errors.ts';
 export type { HarborOptions, HookOptions, PreheatOptions } from './harbor/options.ts';
 export type { PushRule, RuleOrder } from './harbor/push-rules.ts';
 export type { MarathonSite } from './marathon/site.ts';

@@ -1,4 +1,5 @@
 /** What other packages may use to talk to a tracker. */
+export { ERRORS } from '../errors.ts';
 export * from './api-error.ts';
 export * from './api-schemas.ts';
 export * from './coverage-schemas.ts';
