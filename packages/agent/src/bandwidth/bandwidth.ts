@@ -16,6 +16,8 @@ export interface Bandwidth {
   /** The longest block that keeps such traffic smooth. */
   blockBytes(traffic: Traffic): number;
   setRules(rules: readonly BucketRule[]): void;
+  /** Who hears of every taking, before it counts. */
+  onTake: () => void;
   /** How much of a peer's rate is asked ahead, ms; undefined: as the swarm likes. */
   aheadMs: number | undefined;
 }
@@ -82,7 +84,7 @@ export function createBandwidth(
     return least === undefined ? Number.POSITIVE_INFINITY : least.bytesPerSecond / WIRE_PER_PAYLOAD;
   };
 
-  return {
+  const bandwidth: Bandwidth = {
     available(traffic) {
       const tokens = limiter.available(traffic, now());
       const cap = tokens > 0 ? undefined : countingOf(traffic).least?.cap;
@@ -90,6 +92,7 @@ export function createBandwidth(
       return tokens / WIRE_PER_PAYLOAD;
     },
     take(traffic, bytes) {
+      bandwidth.onTake();
       takeWire(traffic, bytes * countingOf(traffic).wirePerPayload * CONTROL);
       const direction = traffic.direction === 'download' ? 'upload' : 'download';
       takeWire({ ...traffic, direction }, bytes * ACK_PER_PAYLOAD);
@@ -102,7 +105,9 @@ export function createBandwidth(
       known.clear();
       limiter.setRules(next, now());
     },
+    onTake: () => {},
   };
+  return bandwidth;
 }
 
 function counting(held: readonly BucketRule[], { class: name, direction, remote }: Traffic): Counting {

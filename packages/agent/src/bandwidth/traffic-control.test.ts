@@ -17,6 +17,7 @@ function twinYielding(linkBytesPerSecond?: number) {
   const yielding: Yielding = {
     ...{ onGrants: () => {}, linkBytesPerSecond, measured: undefined, grants: undefined, interfaces: ['eth0'] },
     set: (settings) => void asked.push(settings),
+    moves: vi.fn(),
     stop: () => {},
   };
   return { yielding, asked };
@@ -100,6 +101,8 @@ describe('the limits in force', () => {
     yielding.onGrants({ download: 5 * MB, upload: 2 * MB });
     expect(rate()).toBeCloseTo(5 * MB);
     expect(traffic.inForce().rates.pull.upload).toEqual({ rule: 'room', bytesPerSecond: 2 * MB });
+    bandwidth.take({ class: 'pull', direction: 'download', remote: 'elsewhere' }, 1);
+    expect(yielding.moves).toHaveBeenCalledOnce();
     yielding.onGrants(undefined);
     expect(rate()).toBe(Number.POSITIVE_INFINITY);
   });

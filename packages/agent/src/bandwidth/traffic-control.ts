@@ -103,6 +103,7 @@ class HostLimitsInForce implements TrafficControl {
   constructor(options: TrafficControlOptions, kept: KeptPolicy) {
     this.#options = options;
     this.#kept = kept;
+    options.bandwidth.onTake = () => options.yielding.moves();
     options.yielding.onGrants = (grants) => {
       this.#grants = grants;
       this.#setRules();

@@ -8,7 +8,7 @@ const RULE = { keepFree: 0.2, keepFreeRule: 'room', reactWithinMs: 250, reactWit
 /** A card on which business moves at a rate, and we at what we are granted. */
 function twinLink(options: { linkBytesPerSecond?: number } = { linkBytesPerSecond: LINK }) {
   const card = { received: 0, sent: 0, names: ['eth0'], at: performance.now() };
-  const link = { business: 0, own: 0, moved: 0, card };
+  const link = { business: 0, own: 0, moved: 0, card, looks: 0 };
   const pass = (): void => {
     const seconds = (performance.now() - card.at) / 1000;
     card.at = performance.now();
@@ -17,6 +17,7 @@ function twinLink(options: { linkBytesPerSecond?: number } = { linkBytesPerSecon
     card.received += link.business * seconds + own;
   };
   const reading = (): NicReading => {
+    link.looks++;
     pass();
     const { received: receivedBytes, sent: sentBytes, names: interfaces, at: atMs } = card;
     return {
@@ -66,6 +67,31 @@ describe('giving way', () => {
     link.business = 0;
     vi.advanceTimersByTime(10_000);
     expect(link.own / LINK).toBeGreaterThan(0.78);
+  });
+
+  it('looks rarely while nothing of ours moves, and often from its first byte on', () => {
+    const { link, yielding, grants } = twinLink();
+    yielding.set(RULE);
+    vi.advanceTimersByTime(10_000);
+    yielding.onGrants = (next) => grants.push(next);
+    link.own = 0;
+    vi.advanceTimersByTime(5000);
+    const [looks, granted] = [link.looks, grants.length];
+    vi.advanceTimersByTime(10_000);
+    expect(link.looks - looks).toBe(10);
+    expect(grants).toHaveLength(granted);
+    link.business = 0.6 * LINK;
+    yielding.moves();
+    vi.advanceTimersByTime(250);
+    expect((grants.at(-1)?.download ?? 1) / LINK).toBeLessThan(0.21);
+  });
+
+  it('looks as often as without a rule when the rule has time', () => {
+    const { link, yielding } = twinLink();
+    yielding.set({ ...RULE, reactWithinMs: 10_000 });
+    const { looks } = link;
+    vi.advanceTimersByTime(20_000);
+    expect(link.looks - looks).toBe(10);
   });
 
   it('begins anew when other cards are counted', () => {

@@ -27,6 +27,8 @@ export interface Yielding {
   onGrants: (grants: Grants | undefined) => void;
   /** What the policy asks for now; undefined: nothing. */
   set(settings: HostLimits['yield']): void;
+  /** Something of ours moves, or was asked for: looks that were rare are not any more. Called for every block. */
+  moves(): void;
   /** The link, as declared or as the card says. */
   readonly linkBytesPerSecond: number | undefined;
   readonly measured: Measured | undefined;
@@ -37,7 +39,7 @@ export interface Yielding {
 
 /** Looks within the reaction: one to see, one to be sure, and time to act. */
 const LOOKS = 5;
-/** Without a rule it is only looked for people's sake. */
+/** Without a rule, and while nothing of ours moves, it is only looked for people's sake. */
 const IDLE_LOOK_MS = 1000;
 
 interface Look {
@@ -53,7 +55,8 @@ export function createYielding(options: YieldingOptions): Yielding {
   let measured: Measured | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const link = (): number | undefined => options.linkBytesPerSecond ?? counters.read()?.linkBytesPerSecond;
+  const link = (): number | undefined =>
+    options.linkBytesPerSecond ?? (last?.reading ?? counters.read())?.linkBytesPerSecond;
 
   const start = (linkBytesPerSecond: number | undefined): void => {
     if (settings === undefined || linkBytesPerSecond === undefined) governors = undefined;
@@ -67,33 +70,62 @@ export function createYielding(options: YieldingOptions): Yielding {
   const look = (): void => {
     const reading = counters.read();
     if (reading === undefined) return;
-    const next = { reading, moved: withAcks(moved()) };
-    // Another card: its counter says nothing about the time before.
-    if (last !== undefined && last.reading.interfaces.join() !== reading.interfaces.join()) start(link());
-    else if (last !== undefined && reading.atMs > last.reading.atMs) measured = measure(last, next);
+    const [previous, next] = [last, { reading, moved: withAcks(moved()) }];
     last = next;
+    // Another card: its counter says nothing about the time before.
+    if (previous !== undefined && previous.reading.interfaces.join() !== reading.interfaces.join()) start(link());
+    else if (previous !== undefined && reading.atMs > previous.reading.atMs) measured = measure(previous, next);
     if (governors === undefined) return;
+    const before = grantsOf(governors);
     for (const direction of DIRECTIONS) {
       const nicBytes = direction === 'download' ? reading.receivedBytes : reading.sentBytes;
       governors[direction].sample({ nowMs: reading.atMs, nicBytes, ownBytes: next.moved[direction] });
     }
-    yielding.onGrants(grantsOf(governors));
+    const grants = grantsOf(governors);
+    if (!isSame(grants, before)) yielding.onGrants(grants);
   };
+
+  /** The interval of looks while something of ours moves. */
+  let busyLookMs = IDLE_LOOK_MS;
+  let isAtRest = false;
+  let [seen, stillMs] = [moved(), 0];
 
   const lookEvery = (ms: number): void => {
     clearInterval(timer);
-    timer = setInterval(look, ms);
+    timer = setInterval(() => {
+      look();
+      const now = moved();
+      stillMs = isSame(now, seen) ? stillMs + ms : 0;
+      seen = now;
+      if (isAtRest && stillMs === 0) wake();
+      else if (busyLookMs < IDLE_LOOK_MS && !isAtRest && stillMs >= IDLE_LOOK_MS) rest();
+    }, ms);
     timer.unref();
   };
+  /** Nothing of ours is on the link that could be taken back, and each look wakes the processor. */
+  const rest = (): void => {
+    isAtRest = true;
+    lookEvery(IDLE_LOOK_MS);
+  };
+  const wake = (): void => {
+    [isAtRest, stillMs] = [false, 0];
+    lookEvery(busyLookMs);
+  };
 
-  lookEvery(IDLE_LOOK_MS);
+  wake();
   const yielding: Yielding = {
     onGrants: () => {},
     set(next) {
       if (next?.keepFree === settings?.keepFree && next?.reactWithinMs === settings?.reactWithinMs) return;
       settings = next;
       start(link());
-      lookEvery(next === undefined ? IDLE_LOOK_MS : next.reactWithinMs / LOOKS);
+      busyLookMs = next === undefined ? IDLE_LOOK_MS : next.reactWithinMs / LOOKS;
+      wake();
+    },
+    moves() {
+      if (!isAtRest) return;
+      look();
+      wake();
     },
     get linkBytesPerSecond() {
       return link();
@@ -108,6 +140,7 @@ export function createYielding(options: YieldingOptions): Yielding {
       return last?.reading.interfaces ?? [];
     },
     stop() {
+      isAtRest = false;
       clearInterval(timer);
       counters.close();
     },
@@ -122,6 +155,10 @@ function grantsOf(governors: Record<Direction, Governor> | undefined): Grants | 
       upload: governors.upload.grantBytesPerSecond,
     }
   );
+}
+
+function isSame(one: Grants | undefined, other: Grants | undefined): boolean {
+  return one?.download === other?.download && one?.upload === other?.upload;
 }
 
 /** As payload: what acknowledges the other direction moves too. */
