@@ -72,6 +72,7 @@ export class BlobFile implements BlobFacts {
     room: { workers: PieceWorkers; promisedBytes: number },
   ): Promise<BlobFile> {
     const { workers, promisedBytes } = room;
+    workers.wake();
     try {
       await requireSpace(path, facts.size, promisedBytes);
       // A map left from a data file that somebody deleted would speak for the new, empty one.

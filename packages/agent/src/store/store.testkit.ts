@@ -119,6 +119,7 @@ export function workersWith(before: (task: PieceTask) => Promise<void> | void): 
       await before(task);
       return commonWorkers().run(task);
     },
+    wake: () => {},
     stop: async () => {},
   };
 }
