@@ -4,6 +4,7 @@
  * of images (one load at a time, pulls first) and how many blobs are fetched at once.
  */
 
+import { setMaxListeners } from 'node:events';
 import { type Digest, parseDigest } from '@shoal/oci';
 import type { AgentMessage, ImageReport, JobClass, JobImage, TrackerMessageOf } from '@shoal/tracker/client';
 import type { Logger } from 'pino';
@@ -286,11 +287,13 @@ export class JobRunner {
 function newJob(message: TrackerMessageOf<'job'>, keepUntilMs: number): Job {
   const { jobId, class: jobClass, by, priority, cacheOnly = false, reportMs = 0, images } = message;
   const byMs = by === undefined ? undefined : Date.parse(by);
+  const abort = new AbortController();
+  setMaxListeners(0, abort.signal); // every layer listens; the default warns of a leak from eleven on
   return {
     ...{ id: jobId, class: jobClass, priority, byMs, keepUntilMs, cacheOnly },
     ...{ reportMs, reportedMs: Number.NEGATIVE_INFINITY },
     events: createJobEvents(),
-    abort: new AbortController(),
+    abort,
     images: images.map(newRun),
   };
 }
