@@ -1,6 +1,6 @@
 import { digestOf } from '@shoal/oci';
 import type { JobImage } from '@shoal/tracker/client';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { blobOf, PIECE, pieceOf, shared, type TestBlob } from '../store/store.testkit.ts';
 import { arrive } from '../swarm/swarms.testkit.ts';
 import { createGate, until } from '../wait.testkit.ts';
@@ -52,19 +52,6 @@ describe('an image of a job', () => {
     await deliver(kit, BASE);
     expect(await kit.reached('j', 'ready')).toMatchObject([{ wantedBytes: BASE.size, exit: 'cache' }]);
     expect(kit.exit.handed).toEqual([]);
-  });
-
-  it('of many layers is no leak to Node, which would warn of it', async () => {
-    const warnings: Error[] = [];
-    const onWarning = (warning: Error) => warnings.push(warning);
-    process.on('warning', onWarning);
-    onTestFinished(() => void process.off('warning', onWarning));
-    const kit = await testJobs();
-    const layers = Array.from({ length: 20 }, (_, at) => blobOf(100, { mark: `layer ${at}` }));
-    kit.start('j', imageOf(layers));
-    await deliver(kit, ...layers);
-    await kit.reached('j', 'ready');
-    expect(warnings).toEqual([]);
   });
 
   it('with an empty layer is ready', async () => {
