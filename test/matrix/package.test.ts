@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { cleanUpAfter, tempDir } from '../support/cleanup.ts';
 import { makeImage } from '../support/image.ts';
 import { makePackage, packageCommand, pathWithoutNode } from '../support/package.ts';
-import { run, startService } from '../support/process.ts';
+import { run, type Service, startService } from '../support/process.ts';
 import { pushImage, startRegistry, type TestRegistry } from '../support/registry.ts';
 import { requireTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait.ts';
@@ -63,7 +63,8 @@ requireTools(['root', 'docker-registry', 'skopeo', 'static-busybox'])('the archi
     await startTracker();
     const join = (await client.createToken({ role: 'agent', name: 'fleet' })).token;
     await startAgent('old', folders.first, join);
-    await startAgent('new', folders.next, join);
+    const { pid } = await startAgent('new', folders.next, join);
+    expect(await readFile(`/proc/${pid}/environ`, 'latin1')).toContain('\0MALLOC_MMAP_THRESHOLD_=131072\0');
     const versions = async () =>
       Object.fromEntries(
         (await client.hosts()).filter(({ online }) => online).map((host) => [host.name, host.version]),
@@ -95,7 +96,7 @@ requireTools(['root', 'docker-registry', 'skopeo', 'static-busybox'])('the archi
     cleanUpAfter(() => client.close());
   }
 
-  async function startAgent(name: string, folder: string, token: string): Promise<void> {
+  async function startAgent(name: string, folder: string, token: string): Promise<Service> {
     const place = await tempDir(name);
     await mkdir(join(place, 'data'));
     const settings = {
@@ -104,7 +105,9 @@ requireTools(['root', 'docker-registry', 'skopeo', 'static-busybox'])('the archi
     };
     await writeFile(join(place, 'agent.yaml'), JSON.stringify(settings));
     const args = ['agent', '--config', join(place, 'agent.yaml')];
-    await startService(join(folder, 'bin/shoal'), args, { env }).line(/ready: peers on port/);
+    const service = startService(join(folder, 'bin/shoal'), args, { env });
+    await service.line(/ready: peers on port/);
+    return service;
   }
 });
 
