@@ -113,7 +113,7 @@ requireTools(['chromium'])('the dashboard over a fleet', () => {
     await expect.poll(() => coloursOf(page, HOSTS)).toMatchObject(drawn);
     await onSlowComputer(page, async () => {
       await page.setViewportSize({ width: 1100, height: 800 });
-      await expect.poll(() => coloursOf(page, HOSTS), { timeout: 10_000 }).toMatchObject(drawn);
+      await expect.poll(() => coloursOf(page, HOSTS), { timeout: 20_000 }).toMatchObject(drawn);
     });
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.fill('.find', nameOf(60));
@@ -179,7 +179,7 @@ async function goOnSlowly(
 /** There, cells take more than a frame. */
 async function onSlowComputer(page: Page, work: () => Promise<void>): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  await session.send('Emulation.setCPUThrottlingRate', { rate: 20 });
+  await session.send('Emulation.setCPUThrottlingRate', { rate: 10 });
   await work();
   await session.detach();
 }
