@@ -30,7 +30,6 @@ const LAYER_BYTES = 4 * MIB;
 const MINUTE_MS = 60_000;
 /** The agent's workers end after a minute without work, and V8 gives memory back about then. */
 const QUIET_MS = 120_000;
-const CONNECT_TIMEOUT_MS = 60_000;
 const LOOK_MS = 200;
 
 const POLICY = `version: 1
@@ -103,7 +102,7 @@ async function startService({ url, token }, config) {
   const client = createTrackerClient({ url, token });
   const isOnline = async () => (await client.hosts()).some(({ name, online }) => name === NAME && online);
   const online = async () => {
-    while (!(await isOnline())) await delay(LOOK_MS, undefined, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    while (!(await isOnline())) await delay(LOOK_MS);
   };
   await agent.until('online', online());
   await client.close();
